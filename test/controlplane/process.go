@@ -97,5 +97,5 @@ func (p *process) failure() error {
 	if len(lines) > 15 {
 		lines = lines[len(lines)-15:]
 	}
-	return fmt.Errorf("%s ended (%v); the end of %s:\n%s", p.name, p.err, p.log, strings.Join(lines, "\n"))
+	return fmt.Errorf("%s ended (%w); the end of %s:\n%s", p.name, p.err, p.log, strings.Join(lines, "\n"))
 }
