@@ -1,0 +1,62 @@
+package render
+
+import (
+	"regexp"
+
+	sigsyaml "sigs.k8s.io/yaml"
+
+	"plumbline.dev/plumbline/object"
+)
+
+var (
+	// oldBool finds what is a boolean to YAML 1.1, which kubectl reads, and a
+	// text to YAML 1.2.
+	oldBool   = regexp.MustCompile(`(?im)(?:^|[\s:,\[{-])(?:y|yes|n|no|on|off)\s*(?:$|[#,\]}:])`)
+	separator = regexp.MustCompile(`(?m)^---.*$`)
+)
+
+// decodePlain decodes a file of a directory without a kustomization as kubectl
+// does: Decode's objects and positions, and, where a YAML 1.1 reading may differ,
+// the contents by kubectl's own parser.
+func decodePlain(name string, data []byte) *file {
+	f := decode(name, data)
+	if f.err != nil || !oldBool.Match(data) {
+		return f
+	}
+	var contents []map[string]any
+	for _, text := range separator.Split(string(data), -1) {
+		var content map[string]any
+		if err := sigsyaml.Unmarshal([]byte(text), &content); err != nil {
+			return f
+		}
+		contents = append(contents, flat(content)...)
+	}
+	if len(contents) != len(f.objects) {
+		return f
+	}
+	for i, o := range f.objects {
+		read, err := object.FromContent(wholeNumbers(contents[i]).(map[string]any)) //nolint:forcetypeassert // a map stays a map
+		if err == nil && read.ID == o.ID {
+			f.objects[i].Content = read.Content
+		}
+	}
+	return f
+}
+
+// flat takes a List apart, and drops an empty document.
+func flat(content map[string]any) []map[string]any {
+	if content == nil {
+		return nil
+	}
+	items, ok := content["items"].([]any)
+	if !ok {
+		return []map[string]any{content}
+	}
+	var all []map[string]any
+	for _, item := range items {
+		if m, ok := item.(map[string]any); ok {
+			all = append(all, m)
+		}
+	}
+	return all
+}

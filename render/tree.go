@@ -1,0 +1,287 @@
+package render
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"sigs.k8s.io/kustomize/api/types"
+
+	"plumbline.dev/plumbline/object"
+)
+
+// kustomization is one kustomization file, with what it builds on.
+type kustomization struct {
+	dir  string
+	file string
+	data []byte
+	root *yaml.Node // the mapping
+	spec types.Kustomization
+
+	files      []string // resource files, as paths of the repository
+	bases      []*kustomization
+	components []*kustomization
+	dropped    []drop // entries that were reported and are left out
+}
+
+// drop names an entry of a kustomization's list.
+type drop struct {
+	field string
+	index int
+}
+
+// tree is the kustomization that is rendered, with everything it reaches. Each
+// fault is found, with its line, before kustomize sees anything: what kustomize
+// would fetch or run never gets to it.
+type tree struct {
+	src   *source
+	root  *kustomization
+	known map[string]*kustomization
+	files map[string]*file
+	errs  []error
+	fatal bool // a fault that leaves nothing to build
+	full  bool // a bound was met, so that further errors would say the same
+}
+
+func scan(src *source, dir string) *tree {
+	t := &tree{src: src, known: map[string]*kustomization{}, files: map[string]*file{}}
+	t.root = t.visit(dir, nil)
+	return t
+}
+
+// report notes a fault that leaves something to build, and abort one that does
+// not.
+func (t *tree) report(k *kustomization, line int, format string, args ...any) {
+	t.errs = append(t.errs, object.At(k.file, line, fmt.Errorf(format, args...)))
+}
+
+func (t *tree) abort(errs ...error) {
+	t.errs = append(t.errs, errs...)
+	t.fatal = t.fatal || len(errs) > 0
+}
+
+// visit reads the kustomization in dir and what it reaches. Above are the
+// directories that led here.
+func (t *tree) visit(dir string, above []string) *kustomization {
+	if k, ok := t.known[dir]; ok {
+		return k
+	}
+	k, err := t.open(dir)
+	t.known[dir] = k
+	if err != nil {
+		t.abort(err)
+		return k
+	}
+	if k.root == nil || !t.check(k) {
+		return k
+	}
+	above = append(slices.Clone(above), dir)
+	t.resources(k, "resources", k.spec.Resources, above)
+	t.resources(k, "bases", k.spec.Bases, above)
+	t.components(k, above)
+	t.inputs(k)
+	t.plugins(k)
+	return k
+}
+
+// open reads the kustomization file of a directory.
+func (t *tree) open(dir string) (*kustomization, error) {
+	k := &kustomization{dir: dir, file: dir}
+	entries, err := t.src.readDir(dir)
+	if err != nil {
+		return k, object.At(dir, 0, err)
+	}
+	names := kustomizationFiles(entries)
+	switch len(names) {
+	case 0:
+		return k, object.At(dir, 0, errors.New("has no kustomization file"))
+	case 1:
+	default:
+		return k, object.At(dir, 0, fmt.Errorf("has several kustomization files: %s", strings.Join(names, ", ")))
+	}
+	k.file = path.Join(dir, names[0])
+	if k.data, err = t.src.readFile(k.file); err != nil {
+		return k, object.At(k.file, 0, err)
+	}
+	return k, k.parse()
+}
+
+// parse decodes the file twice: as nodes, for the lines, and by kustomize's own
+// reader, for what kustomize will make of it.
+func (k *kustomization) parse() error {
+	if err := checkText(k.file, k.data); err != nil {
+		return err
+	}
+	if err := checkExpansion(k.data); err != nil {
+		return object.At(k.file, 0, err)
+	}
+	roots, err := documents(k.file, k.data)
+	if err != nil {
+		return err
+	}
+	if len(roots) == 0 {
+		return object.At(k.file, 0, errors.New("the kustomization is empty"))
+	}
+	if len(roots) > 1 {
+		return object.At(k.file, roots[1].Line, errors.New("a kustomization is one document, and this is a second"))
+	}
+	root := target(roots[0])
+	if root.Kind != yaml.MappingNode {
+		return object.At(k.file, root.Line, errors.New("a kustomization is a mapping"))
+	}
+	if errs := checkFields(k.file, root, reflect.TypeOf(k.spec)); len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	if err := k.spec.Unmarshal(k.data); err != nil {
+		return k.typeError(root, err)
+	}
+	k.root = root
+	return nil
+}
+
+// typeError finds the line of a field with a value of the wrong type.
+func (k *kustomization) typeError(root *yaml.Node, err error) error {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
+		line, cause := splitYAMLError(errors.New(strings.TrimPrefix(err.Error(), "invalid Kustomization: ")))
+		return object.At(k.file, line, cause)
+	}
+	name, _, _ := strings.Cut(wrong.Field, ".")
+	return object.At(k.file, lineOf(root, name), fmt.Errorf("%s: a %s stands where a %s belongs", wrong.Field, wrong.Value, kindName(wrong.Type)))
+}
+
+func kindName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Slice:
+		return "list"
+	case reflect.Map, reflect.Struct:
+		return "mapping"
+	case reflect.Pointer:
+		return kindName(t.Elem())
+	default:
+		return t.Kind().String()
+	}
+}
+
+// check refuses what has no place in a hermetic build and says whether the
+// kustomization may be followed.
+func (t *tree) check(k *kustomization) bool {
+	for _, name := range []string{"helmCharts", "helmGlobals", "helmChartInflationGenerator"} {
+		if key, _ := field(k.root, name); key != nil {
+			t.abort(object.At(k.file, key.Line, fmt.Errorf("%s: Helm charts are not rendered; commit the rendered manifests", key.Value)))
+		}
+	}
+	spec := k.spec
+	spec.FixKustomization()
+	for _, text := range spec.EnforceFields() {
+		t.abort(object.At(k.file, lineOf(k.root, "apiVersion"), errors.New(text)))
+	}
+	if spec.CheckEmpty() != nil {
+		t.abort(object.At(k.file, 0, errors.New("the kustomization is empty")))
+		return false
+	}
+	return true
+}
+
+// resources follows the entries of resources or bases. One that cannot be
+// followed is reported and left out.
+func (t *tree) resources(k *kustomization, list string, entries []string, above []string) {
+	for i, entry := range entries {
+		line := lineOf(k.root, list, i)
+		name, ok := t.local(k, line, list, entry)
+		switch {
+		case t.full:
+			return
+		case !ok:
+		case t.src.isDir(name):
+			if t.cyclic(k, line, name, above) {
+				break
+			}
+			base := t.visit(name, above)
+			if base.spec.Kind == types.ComponentKind {
+				t.report(k, line, "%s: %s is a Component: list it under components", list, entry)
+				break
+			}
+			k.bases = append(k.bases, base)
+			continue
+		default:
+			if f := t.load(k, line, list, name); f != nil {
+				k.files = append(k.files, name)
+				continue
+			}
+		}
+		k.dropped = append(k.dropped, drop{list, i})
+	}
+}
+
+func (t *tree) components(k *kustomization, above []string) {
+	for i, entry := range k.spec.Components {
+		line := lineOf(k.root, "components", i)
+		name, ok := t.local(k, line, "components", entry)
+		if !ok || t.cyclic(k, line, name, above) {
+			t.fatal = true
+			continue
+		}
+		if !t.src.isDir(name) {
+			t.abort(object.At(k.file, line, fmt.Errorf("components: %s is not a directory", entry)))
+			continue
+		}
+		component := t.visit(name, above)
+		if component.root != nil && component.spec.Kind != types.ComponentKind {
+			t.abort(object.At(k.file, line, fmt.Errorf("components: %s is not of kind Component", entry)))
+		}
+		k.components = append(k.components, component)
+	}
+}
+
+// local returns the path in the repository of what an entry names. Anything
+// remote or outside is reported.
+func (t *tree) local(k *kustomization, line int, list, entry string) (string, bool) {
+	if remote(entry) {
+		t.report(k, line, "%s: %s is remote, and a rendering fetches nothing", list, oneLine(entry))
+		return "", false
+	}
+	name, err := resolve(k.dir, entry)
+	if err != nil {
+		t.report(k, line, "%s: %w", list, err)
+		return "", false
+	}
+	return name, true
+}
+
+// cyclic reports a base that is one of the directories that led to it, or holds
+// one of them.
+func (t *tree) cyclic(k *kustomization, line int, name string, above []string) bool {
+	for _, dir := range above {
+		if dir == name || name == "." || strings.HasPrefix(dir, name+"/") {
+			t.report(k, line, "%s holds %s, which builds on it: a cycle", name, dir)
+			return true
+		}
+	}
+	return false
+}
+
+// load reads a resource file once and reports what is wrong with it.
+func (t *tree) load(k *kustomization, line int, list, name string) *file {
+	if f, ok := t.files[name]; ok {
+		return f
+	}
+	data, err := t.src.readFile(name)
+	if err != nil {
+		t.report(k, line, "%s: reading %s: %w", list, name, err)
+		t.full = errors.Is(err, errTooMuch) || t.src.expired() != nil
+		t.fatal = t.fatal || t.full
+		return nil
+	}
+	f := decode(name, data)
+	t.files[name] = f
+	if f.err != nil {
+		t.errs = append(t.errs, f.err)
+	}
+	return f
+}
