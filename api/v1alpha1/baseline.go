@@ -1,0 +1,155 @@
+// Package v1alpha1 is the Baseline: a git repository at a ref and path, plus the
+// rules that hold for what it governs.
+package v1alpha1
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// APIVersion and Kind identify a Baseline's file.
+const (
+	APIVersion = "plumbline.dev/v1alpha1"
+	Kind       = "Baseline"
+)
+
+// Baseline is the file that "plumbline diff -f" reads.
+type Baseline struct {
+	APIVersion string       `json:"apiVersion" yaml:"apiVersion"`
+	Kind       string       `json:"kind" yaml:"kind"`
+	Metadata   Metadata     `json:"metadata" yaml:"metadata"`
+	Spec       BaselineSpec `json:"spec" yaml:"spec"`
+}
+
+// Metadata names a Baseline.
+type Metadata struct {
+	Name      string `json:"name" yaml:"name"`
+	Namespace string `json:"namespace,omitempty" yaml:"namespace"`
+}
+
+// BaselineSpec says what is governed and by which rules.
+type BaselineSpec struct {
+	// Git is where the configuration is declared.
+	Git Git `json:"git" yaml:"git"`
+	// Scope restricts what is governed.
+	Scope Scope `json:"scope,omitempty" yaml:"scope"`
+	// Deployer is the identity whose writes carry out what git says.
+	Deployer Deployer `json:"deployer,omitempty" yaml:"deployer"`
+	// Controllers are field managers that own fields by right, on top of the
+	// built-in list. A trailing * matches any ending.
+	Controllers []string `json:"controllers,omitempty" yaml:"controllers"`
+	// Ignore leaves fields out of the comparison.
+	Ignore []Ignore `json:"ignore,omitempty" yaml:"ignore"`
+}
+
+// Git names a repository, a ref and a path in it.
+type Git struct {
+	// URL is an https, ssh, git or file URL, or a directory. It holds no
+	// credentials.
+	URL string `json:"url" yaml:"url"`
+	// Ref is a branch, a tag, a commit or a semver range of tags; the
+	// repository's default branch where it is empty.
+	Ref string `json:"ref,omitempty" yaml:"ref"`
+	// Path is the directory to render, relative to the repository's root.
+	Path string `json:"path,omitempty" yaml:"path"`
+}
+
+// Scope is where everything is governed.
+type Scope struct {
+	// Namespaces restricts the comparison to objects in these; empty means every
+	// declared object.
+	Namespaces []string `json:"namespaces,omitempty" yaml:"namespaces"`
+}
+
+// Deployer is the CI/CD identity.
+type Deployer struct {
+	// Managers are the field managers under which it writes; empty means the
+	// built-in list of deployment tools.
+	Managers []string `json:"managers,omitempty" yaml:"managers"`
+}
+
+// Ignore leaves fields of the matching objects out of the comparison.
+type Ignore struct {
+	// Kind and Name restrict the rule; empty matches all.
+	Kind string `json:"kind,omitempty" yaml:"kind"`
+	Name string `json:"name,omitempty" yaml:"name"`
+	// Paths are JSON pointers ("/spec/replicas") or field paths
+	// ("spec.replicas"); * matches one step.
+	Paths []string `json:"paths" yaml:"paths"`
+	// Reason says why: it is required, for whoever reads it in a year.
+	Reason string `json:"reason" yaml:"reason"`
+	// Until ends the rule after that day (YYYY-MM-DD); an ended rule ignores
+	// nothing and is reported.
+	Until string `json:"until,omitempty" yaml:"until"`
+}
+
+// EndedAt tells whether the rule has ended at the given time.
+func (i Ignore) EndedAt(now time.Time) bool {
+	end, err := time.Parse(time.DateOnly, i.Until)
+	return err == nil && now.UTC().After(end.Add(24*time.Hour))
+}
+
+// Parse reads a Baseline from a file's content, strictly: a field that it does
+// not know is an error. Errors name the file and, where one is known, the line.
+func Parse(file string, data []byte) (Baseline, error) {
+	var b Baseline
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&b); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = errors.New("the file is empty")
+		}
+		return Baseline{}, fmt.Errorf("reading the Baseline %s: %s", file, oneLine(err))
+	}
+	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return Baseline{}, fmt.Errorf("reading the Baseline %s: the file holds more than one document", file)
+	}
+	if err := b.Validate(); err != nil {
+		return Baseline{}, fmt.Errorf("reading the Baseline %s: %w", file, err)
+	}
+	return b, nil
+}
+
+var goType = regexp.MustCompile(` in type v1alpha1\.(\w+)`)
+
+// oneLine says what the YAML library says, without the names of Go types.
+func oneLine(err error) string {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	text = strings.TrimPrefix(text, "unmarshal errors:")
+	text = goType.ReplaceAllString(text, " in a Baseline's $1")
+	return strings.Join(strings.Fields(text), " ")
+}
+
+// Validate returns what is wrong, all of it, each with what to write instead.
+func (b Baseline) Validate() error {
+	var errs []error
+	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if b.APIVersion != APIVersion {
+		fail("apiVersion is %q: write %s", b.APIVersion, APIVersion)
+	}
+	if b.Kind != Kind {
+		fail("kind is %q: write %s", b.Kind, Kind)
+	}
+	if b.Spec.Git.URL == "" {
+		fail("spec.git.url is missing: name the repository, such as https://git.example.com/platform/config.git")
+	}
+	for i, rule := range b.Spec.Ignore {
+		if len(rule.Paths) == 0 {
+			fail("spec.ignore[%d] has no paths: name at least one, such as /spec/replicas", i)
+		}
+		if rule.Reason == "" {
+			fail("spec.ignore[%d] has no reason: say why the fields are ignored", i)
+		}
+		if _, err := time.Parse(time.DateOnly, rule.Until); rule.Until != "" && err != nil {
+			fail("spec.ignore[%d].until is %q: write a day as 2027-01-31", i, rule.Until)
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,187 @@
+// Package assess takes declared objects through the differ and the policy: one
+// pass over everything a Baseline governs. It only reads.
+package assess
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"plumbline.dev/plumbline/cluster"
+	"plumbline.dev/plumbline/differ"
+	"plumbline.dev/plumbline/finding"
+	"plumbline.dev/plumbline/object"
+	"plumbline.dev/plumbline/policy"
+)
+
+// Source is where live objects come from: a cluster, or a dump of one.
+type Source interface {
+	// Resource tells how a kind is served; cluster.ErrNotServed where it is not.
+	Resource(group, version, kind string) (cluster.Resource, error)
+	// Read answers for each of the wanted objects.
+	Read(ctx context.Context, wanted []object.ID) map[object.ID]cluster.Answer
+	// Schemas returns the OpenAPI schemas of group versions, as far as there are any.
+	Schemas(ctx context.Context, groupVersions []string) ([]cluster.Components, error)
+}
+
+// Options are the rules of a pass.
+type Options struct {
+	// Compare holds the identities of deployers and controllers.
+	Compare differ.Options
+	// Namespace is where namespaced objects live that name none.
+	Namespace string
+	// Namespaces restricts the pass to objects in these namespaces, and leaves
+	// cluster-scoped ones out. Empty means everything.
+	Namespaces []string
+	// Ignore are the rules that leave fields out of the comparison.
+	Ignore []Ignore
+}
+
+// Ignore leaves fields of some objects out of the comparison. Empty Kind and
+// Name match all.
+type Ignore struct {
+	Kind, Name string
+	Paths      []differ.Pattern
+}
+
+func (i Ignore) matches(id object.ID) bool {
+	return (i.Kind == "" || i.Kind == id.Kind) && (i.Name == "" || i.Name == id.Name)
+}
+
+// Assessment is the word about one declared object.
+type Assessment struct {
+	Declared object.Object // with its namespace filled in
+	Verdict  finding.Verdict
+	Findings []finding.Finding
+	// Err says why the verdict is Unknown.
+	Err error
+}
+
+// All assesses the declared objects and returns the assessments sorted by
+// object. What cannot be assessed is Unknown and does not hide the others. The
+// error is about schemas that could not be read: the assessments stand, but for
+// those kinds lists were compared as wholes.
+func All(ctx context.Context, declared []object.Object, source Source, o Options) ([]Assessment, error) {
+	p := pass{source: source, options: o}
+	wanted := p.place(declared)
+	err := p.readTypes(ctx, wanted)
+	ids := make([]object.ID, 0, len(wanted))
+	for _, d := range wanted {
+		ids = append(ids, d.ID)
+	}
+	answers := source.Read(ctx, ids)
+	for _, d := range wanted {
+		p.done = append(p.done, p.one(d, answers[d.ID]))
+	}
+	slices.SortStableFunc(p.done, func(a, b Assessment) int { return a.Declared.ID.Compare(b.Declared.ID) })
+	return p.done, err
+}
+
+type pass struct {
+	source  Source
+	options Options
+	types   *differ.Schemas
+	done    []Assessment
+}
+
+// place gives each object the namespace in which the cluster has it, and
+// settles those that need no reading. It returns the others.
+func (p *pass) place(declared []object.Object) []object.Object {
+	var wanted []object.Object
+	seen := map[object.ID]object.Position{}
+	for _, d := range declared {
+		r, err := p.source.Resource(d.ID.Group, d.ID.Version, d.ID.Kind)
+		switch {
+		case err != nil: // where it would live is as unknown as the kind
+		case !r.Namespaced:
+			d.ID.Namespace = ""
+		case d.ID.Namespace == "":
+			d.ID.Namespace = p.options.Namespace
+		}
+		if !p.inScope(d.ID) {
+			continue
+		}
+		if err != nil {
+			p.done = append(p.done, unserved(d, err))
+			continue
+		}
+		if first, ok := seen[d.ID]; ok {
+			p.done = append(p.done, unknown(d, fmt.Errorf("%s: %s is declared a second time; the first is at %s", d.Origin, d.ID, first)))
+			continue
+		}
+		seen[d.ID] = d.Origin.Position
+		wanted = append(wanted, d)
+	}
+	return wanted
+}
+
+func (p *pass) inScope(id object.ID) bool {
+	return len(p.options.Namespaces) == 0 || slices.Contains(p.options.Namespaces, id.Namespace)
+}
+
+// unserved is the word about an object whose kind is not there: if the server
+// says so, the object cannot exist.
+func unserved(d object.Object, err error) Assessment {
+	if !errors.Is(err, cluster.ErrNotServed) {
+		return unknown(d, err)
+	}
+	reason := fmt.Sprintf("the cluster has no kind %s in %s; its CustomResourceDefinition is not installed", d.ID.Kind, d.ID.APIVersion())
+	return Assessment{Declared: d, Verdict: finding.Missing, Findings: []finding.Finding{policy.Missing(d, reason)}}
+}
+
+func unknown(d object.Object, err error) Assessment {
+	return Assessment{Declared: d, Verdict: finding.Unknown, Err: err}
+}
+
+// readTypes fetches the schemas of the kinds in question. Without them types are
+// deduced, which is less exact and never a failure of the pass.
+func (p *pass) readTypes(ctx context.Context, objects []object.Object) error {
+	versions := map[string]bool{}
+	for _, o := range objects {
+		versions[o.ID.APIVersion()] = true
+	}
+	p.types = differ.NewSchemas()
+	if len(objects) == 0 {
+		return nil
+	}
+	documents, err := p.source.Schemas(ctx, slices.Sorted(maps.Keys(versions)))
+	errs := []error{err}
+	for _, d := range documents {
+		errs = append(errs, p.types.Add(d))
+	}
+	return errors.Join(errs...)
+}
+
+// one is the word about one object, given what the source answered.
+func (p *pass) one(d object.Object, answer cluster.Answer) Assessment {
+	switch {
+	case errors.Is(answer.Err, cluster.ErrNotFound):
+		return Assessment{Declared: d, Verdict: finding.Missing, Findings: []finding.Finding{policy.Missing(d, "")}}
+	case errors.Is(answer.Err, cluster.ErrNotServed):
+		return unserved(d, answer.Err)
+	case answer.Err != nil:
+		return unknown(d, answer.Err)
+	case answer.Object.Content == nil:
+		return unknown(d, errors.New("nothing is known about it"))
+	}
+	diff := differ.Compare(d, answer.Object, p.types.Type(d.ID.Group, d.ID.Version, d.ID.Kind), p.differOptions(d.ID))
+	a := Assessment{Declared: d, Verdict: finding.InSync, Findings: policy.Drift(d, diff)}
+	for _, f := range a.Findings {
+		if f.Severity > finding.Info {
+			a.Verdict = finding.Drifted
+		}
+	}
+	return a
+}
+
+func (p *pass) differOptions(id object.ID) differ.Options {
+	o := p.options.Compare
+	for _, rule := range p.options.Ignore {
+		if rule.matches(id) {
+			o.Ignore = append(slices.Clip(o.Ignore), rule.Paths...)
+		}
+	}
+	return o
+}

@@ -1,0 +1,175 @@
+// Package cluster is the only door to a Kubernetes API server: which kinds it
+// serves, with which schemas, and what its objects are. It only reads.
+//
+// Three answers are kept apart everywhere: an object that is there, an object
+// that the server says is not there, and a question that was not answered.
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
+)
+
+var (
+	// ErrNotFound: the server says that the object does not exist.
+	ErrNotFound = errors.New("not found")
+	// ErrNotServed: the server serves no such kind in that version, as when its
+	// CustomResourceDefinition is not installed.
+	ErrNotServed = errors.New("the API server does not serve this kind")
+	// ErrForbidden: the server refused to tell.
+	ErrForbidden = errors.New("forbidden")
+)
+
+// Options tune the access to an API server. The zero value is useful.
+type Options struct {
+	// CacheDir keeps OpenAPI schemas between runs, by the hash that the server
+	// gives for them. Empty keeps none.
+	CacheDir string
+	// Parallel bounds the requests under way at once; 0 means 8.
+	Parallel int
+	// Timeout bounds each request; 0 means 30 seconds.
+	Timeout time.Duration
+}
+
+// Cluster is one API server, as one user sees it. It is safe for concurrent use.
+type Cluster struct {
+	host     string
+	rest     rest.Interface
+	client   *discovery.DiscoveryClient
+	cacheDir string
+	parallel int
+	kinds    map[schema.GroupVersionKind]Resource
+	broken   map[schema.GroupVersion]error // groups whose own server does not answer
+}
+
+// Resource is a kind as the API server serves it.
+type Resource struct {
+	Group, Version, Kind string
+	// Plural is the kind's name in URLs.
+	Plural     string
+	Namespaced bool
+}
+
+// Connect asks the API server which kinds it serves. The error names the server
+// and says what to do.
+func Connect(ctx context.Context, config *rest.Config, o Options) (*Cluster, error) {
+	config = rest.CopyConfig(config)
+	config.QPS = -1 // the server's priority and fairness is fairer than a guess made here
+	config.Timeout = o.Timeout
+	if config.Timeout == 0 {
+		config.Timeout = 30 * time.Second
+	}
+	if config.UserAgent == "" {
+		config.UserAgent = "plumbline"
+	}
+	// A broken group in the middle of a list is not worth a warning on the terminal.
+	config.WarningHandler = rest.NoWarnings{}
+	client, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("configuring the connection to %s: %w", config.Host, err)
+	}
+	c := &Cluster{host: hostOf(config.Host), rest: client.RESTClient(), client: client, cacheDir: o.CacheDir, parallel: o.Parallel}
+	if c.parallel <= 0 {
+		c.parallel = 8
+	}
+	if err := c.discover(ctx); err != nil {
+		return nil, c.explain(err)
+	}
+	return c, nil
+}
+
+// discover learns the served kinds, in two requests from a server that
+// aggregates them (since Kubernetes 1.26).
+func (c *Cluster) discover(ctx context.Context) error {
+	_, lists, broken, err := c.client.GroupsAndMaybeResourcesWithContext(ctx)
+	if err != nil {
+		return err
+	}
+	if lists == nil { // a server that does not aggregate
+		_, perVersion, err := c.client.ServerGroupsAndResourcesWithContext(ctx)
+		if failed := new(discovery.ErrGroupDiscoveryFailed); errors.As(err, &failed) {
+			broken = failed.Groups
+		} else if err != nil {
+			return err
+		}
+		c.kinds, c.broken = map[schema.GroupVersionKind]Resource{}, broken
+		for _, list := range perVersion {
+			gv, err := schema.ParseGroupVersion(list.GroupVersion)
+			if err != nil {
+				return fmt.Errorf("reading the served kinds: %w", err)
+			}
+			for _, r := range list.APIResources {
+				c.add(gv, r.Kind, r.Name, r.Namespaced)
+			}
+		}
+		return nil
+	}
+	c.kinds, c.broken = map[schema.GroupVersionKind]Resource{}, broken
+	for gv, list := range lists {
+		for _, r := range list.APIResources {
+			c.add(gv, r.Kind, r.Name, r.Namespaced)
+		}
+	}
+	return nil
+}
+
+func (c *Cluster) add(gv schema.GroupVersion, kind, plural string, namespaced bool) {
+	if strings.Contains(plural, "/") { // a subresource
+		return
+	}
+	c.kinds[gv.WithKind(kind)] = Resource{Group: gv.Group, Version: gv.Version, Kind: kind, Plural: plural, Namespaced: namespaced}
+}
+
+// Resource tells how the server serves a kind. The error is ErrNotServed where
+// it does not, and another where it could not be found out.
+func (c *Cluster) Resource(group, version, kind string) (Resource, error) {
+	gvk := schema.GroupVersionKind{Group: group, Version: version, Kind: kind}
+	if r, ok := c.kinds[gvk]; ok {
+		return r, nil
+	}
+	if err, ok := c.broken[gvk.GroupVersion()]; ok {
+		return Resource{}, fmt.Errorf("the API service of %s does not answer, so its kinds are not known: %w", gvk.GroupVersion(), err)
+	}
+	return Resource{}, fmt.Errorf("%w: %s in %s", ErrNotServed, kind, gvk.GroupVersion())
+}
+
+// explain says in which way the API server as a whole could not be used.
+func (c *Cluster) explain(err error) error {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case apierrors.IsUnauthorized(err):
+		return fmt.Errorf("the API server at %s does not accept these credentials: check the context and user of your kubeconfig: %w", c.host, err)
+	case apierrors.IsForbidden(err):
+		return fmt.Errorf("the API server at %s does not let this user see which kinds it serves: bind the user to the ClusterRole system:discovery: %w", c.host, err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("the API server at %s did not answer in time: %w", c.host, err)
+	default:
+		return fmt.Errorf("reaching the API server at %s: check the context of your kubeconfig: %w", c.host, withoutURL(err))
+	}
+}
+
+// withoutURL drops the request's URL, which says nothing more than the host.
+func withoutURL(err error) error {
+	if u := new(url.Error); errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// hostOf returns the server's address without anything secret in it.
+func hostOf(host string) string {
+	if u, err := url.Parse(host); err == nil {
+		return u.Redacted()
+	}
+	return host
+}

@@ -1,0 +1,226 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/json"
+
+	"plumbline.dev/plumbline/object"
+)
+
+// pageSize is how many objects a LIST returns at once: as kubectl's.
+const pageSize = 500
+
+// Answer is what the server says about one object: the object, or an error that
+// is ErrNotFound, ErrNotServed, ErrForbidden or a failure.
+type Answer struct {
+	Object object.Object
+	Err    error
+}
+
+// Read returns an answer for each of the wanted objects, whose namespaces are
+// set. It asks for all of one kind and namespace together where several are
+// wanted. A failure touches only the objects that it concerns.
+func (c *Cluster) Read(ctx context.Context, wanted []object.ID) map[object.ID]Answer {
+	answers := make(map[object.ID]Answer, len(wanted))
+	groups := map[group][]object.ID{}
+	for _, id := range wanted {
+		r, err := c.Resource(id.Group, id.Version, id.Kind)
+		if err != nil {
+			answers[id] = Answer{Err: err}
+			continue
+		}
+		g := group{resource: r, namespace: id.Namespace}
+		groups[g] = append(groups[g], id)
+	}
+	var mu sync.Mutex
+	var work errgroup.Group
+	work.SetLimit(c.parallel)
+	for g, ids := range groups {
+		work.Go(func() error {
+			found := c.readGroup(ctx, g, ids)
+			mu.Lock()
+			defer mu.Unlock()
+			for id, answer := range found {
+				answers[id] = answer
+			}
+			return nil
+		})
+	}
+	_ = work.Wait() // failures are in the answers
+	return answers
+}
+
+// group is what one LIST can answer.
+type group struct {
+	resource  Resource
+	namespace string
+}
+
+func (g group) path() string {
+	path := "/apis/" + g.resource.Group + "/" + g.resource.Version
+	if g.resource.Group == "" {
+		path = "/api/" + g.resource.Version
+	}
+	if g.namespace != "" {
+		path += "/namespaces/" + g.namespace
+	}
+	return path + "/" + g.resource.Plural
+}
+
+// readGroup chooses the cheaper way: one GET for one object, else a LIST. Who
+// may not list may still be allowed to get what he knows by name.
+func (c *Cluster) readGroup(ctx context.Context, g group, ids []object.ID) map[object.ID]Answer {
+	if len(ids) > 1 {
+		answers, err := c.list(ctx, g, ids)
+		if err == nil {
+			return answers
+		}
+		if !errors.Is(err, ErrForbidden) {
+			return same(ids, err)
+		}
+	}
+	answers := make(map[object.ID]Answer, len(ids))
+	for i, id := range ids {
+		o, err := c.get(ctx, g, id)
+		if errors.Is(err, ErrForbidden) && i == 0 {
+			return same(ids, err) // the others would be forbidden as well
+		}
+		answers[id] = Answer{Object: o, Err: err}
+	}
+	return answers
+}
+
+func same(ids []object.ID, err error) map[object.ID]Answer {
+	answers := make(map[object.ID]Answer, len(ids))
+	for _, id := range ids {
+		answers[id] = Answer{Err: err}
+	}
+	return answers
+}
+
+// list reads pages until every wanted object was seen or the list has ended,
+// which is a consistent one: what is not in it does not exist.
+func (c *Cluster) list(ctx context.Context, g group, ids []object.ID) (map[object.ID]Answer, error) {
+	missing := make(map[string]object.ID, len(ids))
+	for _, id := range ids {
+		missing[id.Name] = id
+	}
+	answers := make(map[object.ID]Answer, len(ids))
+	for next := ""; ; {
+		page, err := c.page(ctx, g, next)
+		if apierrors.IsResourceExpired(err) { // a slow reader's list ends after minutes: begin again
+			page, err = c.page(ctx, g, "")
+		}
+		if err != nil {
+			return nil, classify(err, "listing "+g.String())
+		}
+		for _, content := range page.Items {
+			content["apiVersion"], content["kind"] = apiVersion(g.resource), g.resource.Kind
+			o, err := object.FromContent(content)
+			if err != nil {
+				return nil, fmt.Errorf("listing %s: %w", g, err)
+			}
+			if id, ok := missing[o.ID.Name]; ok {
+				answers[id] = Answer{Object: o}
+				delete(missing, o.ID.Name)
+			}
+		}
+		next = page.Metadata.Continue
+		if next == "" || len(missing) == 0 {
+			break
+		}
+	}
+	for _, id := range missing {
+		answers[id] = Answer{Err: ErrNotFound}
+	}
+	return answers, nil
+}
+
+type page struct {
+	Metadata struct {
+		Continue string `json:"continue"`
+	} `json:"metadata"`
+	Items []map[string]any `json:"items"`
+}
+
+func (c *Cluster) page(ctx context.Context, g group, next string) (page, error) {
+	var p page
+	request := c.rest.Get().AbsPath(g.path()).Param("limit", fmt.Sprint(pageSize))
+	if next != "" {
+		request = request.Param("continue", next)
+	}
+	data, err := request.DoRaw(ctx)
+	if err != nil {
+		return p, err
+	}
+	return p, decode(data, &p)
+}
+
+func (c *Cluster) get(ctx context.Context, g group, id object.ID) (object.Object, error) {
+	data, err := c.rest.Get().AbsPath(g.path(), id.Name).DoRaw(ctx)
+	if err != nil {
+		return object.Object{}, classify(err, "reading "+id.String())
+	}
+	var content map[string]any
+	if err := decode(data, &content); err != nil {
+		return object.Object{}, fmt.Errorf("reading %s: %w", id, err)
+	}
+	o, err := object.FromContent(content)
+	if err != nil {
+		return object.Object{}, fmt.Errorf("reading %s: %w", id, err)
+	}
+	return o, nil
+}
+
+// decode reads JSON as the API server means it: integers stay integers. The
+// error holds no part of data, which may be a Secret.
+func decode(data []byte, into any) error {
+	if err := json.UnmarshalCaseSensitivePreserveInts(data, into); err != nil {
+		return errors.New("the API server's answer is not the JSON of an object")
+	}
+	return nil
+}
+
+// classify turns a client error into one of the answers that callers tell apart.
+func classify(err error, doing string) error {
+	status := new(apierrors.StatusError)
+	switch {
+	case apierrors.IsNotFound(err) && errors.As(err, &status) && status.ErrStatus.Details != nil && status.ErrStatus.Details.Name != "":
+		return ErrNotFound
+	case apierrors.IsNotFound(err):
+		return fmt.Errorf("%w: %s", ErrNotServed, doing)
+	case apierrors.IsForbidden(err):
+		return fmt.Errorf("%s: %w: grant get and list: %s", doing, ErrForbidden, reason(err))
+	default:
+		return fmt.Errorf("%s: %w", doing, withoutURL(err))
+	}
+}
+
+// reason is the server's own sentence, which for a refusal names the user, the
+// verb and the resource.
+func reason(err error) string {
+	if status := new(apierrors.StatusError); errors.As(err, &status) {
+		return status.ErrStatus.Message
+	}
+	return err.Error()
+}
+
+func apiVersion(r Resource) string {
+	if r.Group == "" {
+		return r.Version
+	}
+	return r.Group + "/" + r.Version
+}
+
+func (g group) String() string {
+	if g.namespace == "" {
+		return g.resource.Plural
+	}
+	return g.resource.Plural + " of namespace " + g.namespace
+}

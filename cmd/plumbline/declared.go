@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"plumbline.dev/plumbline/api/v1alpha1"
+	"plumbline.dev/plumbline/assess"
+	"plumbline.dev/plumbline/differ"
+	"plumbline.dev/plumbline/finding"
+	"plumbline.dev/plumbline/gitsource"
+	"plumbline.dev/plumbline/object"
+	"plumbline.dev/plumbline/render"
+	"plumbline.dev/plumbline/report"
+)
+
+// declaredOptions are the flags that say where the declared objects come from.
+type declaredOptions struct {
+	dir      string // the argument
+	baseline string
+	git      v1alpha1.Git
+	username string
+	sshKey   string
+	hosts    string
+	ca       string
+}
+
+func (o *declaredOptions) addFlags(f *pflag.FlagSet) {
+	f.StringVarP(&o.baseline, "filename", "f", "", "Baseline file that names the repository and the rules")
+	f.StringVar(&o.git.URL, "git", "", "URL of a git repository (https, ssh, git or file) instead of a directory; credentials: PLUMBLINE_GIT_PASSWORD or PLUMBLINE_GIT_TOKEN")
+	f.StringVar(&o.git.Ref, "ref", "", "branch, tag, commit or semver range of tags (default: the repository's default branch)")
+	f.StringVar(&o.git.Path, "path", "", "directory in the repository")
+	f.StringVar(&o.username, "git-username", "git", "user name for https, with the password of PLUMBLINE_GIT_PASSWORD")
+	f.StringVar(&o.sshKey, "git-ssh-key", "", "file with a private key for ssh; its passphrase: PLUMBLINE_GIT_PASSPHRASE")
+	f.StringVar(&o.hosts, "git-known-hosts", "", "file with the known host keys for ssh (default: yours and the system's)")
+	f.StringVar(&o.ca, "git-ca", "", "file with certificates to trust for https, on top of the system's")
+}
+
+// declared is what git says, and what was wrong with it.
+type declared struct {
+	snapshot *gitsource.Snapshot
+	path     string
+	baseline v1alpha1.Baseline // zero without one
+	objects  []object.Object
+	err      error // about some of the objects
+}
+
+// load reads and renders the configuration. Errors about single objects are kept
+// in the result: they do not hide the others.
+func (o declaredOptions) load(ctx context.Context) (declared, error) {
+	var d declared
+	if err := o.readBaseline(&d); err != nil {
+		return d, err
+	}
+	git := o.git
+	if o.baseline != "" {
+		git = d.baseline.Spec.Git
+	}
+	var err error
+	switch {
+	case o.dir != "" && (git.URL != "" || git.Path != "" || git.Ref != ""):
+		return d, errors.New("name a directory, or a repository with --git or -f, not both")
+	case o.dir == "" && git.URL == "":
+		return d, errors.New("name what to compare: a directory, a repository with --git, or a Baseline with -f")
+	case o.dir != "":
+		d.snapshot, err = gitsource.Dir(ctx, o.dir, gitsource.DirOptions{})
+	default:
+		d.snapshot, err = o.fetch(ctx, git)
+	}
+	if err != nil {
+		return d, err
+	}
+	d.path = path.Join(d.snapshot.Path, git.Path)
+	result, err := render.Render(ctx, d.snapshot.FS(), d.path, render.Options{})
+	if ctx.Err() != nil {
+		return d, ctx.Err()
+	}
+	d.objects, d.err = result.Objects, err
+	if len(d.objects) == 0 && err == nil {
+		return d, fmt.Errorf("%s declares no objects: is this the right directory?", d.place())
+	}
+	return d, nil
+}
+
+func (o declaredOptions) readBaseline(d *declared) error {
+	if o.baseline == "" {
+		return nil
+	}
+	if o.git != (v1alpha1.Git{}) {
+		return errors.New("-f names the repository: leave --git, --ref and --path out")
+	}
+	data, err := os.ReadFile(o.baseline)
+	if err != nil {
+		return fmt.Errorf("reading the Baseline: %w", err)
+	}
+	d.baseline, err = v1alpha1.Parse(o.baseline, data)
+	return err
+}
+
+func (o declaredOptions) fetch(ctx context.Context, git v1alpha1.Git) (*gitsource.Snapshot, error) {
+	options := gitsource.Options{URL: git.URL, Ref: git.Ref, Auth: gitsource.Auth{
+		Password:      os.Getenv("PLUMBLINE_GIT_PASSWORD"),
+		Token:         os.Getenv("PLUMBLINE_GIT_TOKEN"),
+		SSHPassphrase: os.Getenv("PLUMBLINE_GIT_PASSPHRASE"),
+	}}
+	if options.Auth.Password != "" {
+		options.Auth.Username = o.username
+	}
+	for file, into := range map[string]*[]byte{o.sshKey: &options.Auth.SSHKey, o.hosts: &options.Auth.KnownHosts, o.ca: &options.Auth.CABundle} {
+		if file == "" {
+			continue
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("reading a file that the flags name: %w", err)
+		}
+		*into = data
+	}
+	return gitsource.Fetch(ctx, options, nil)
+}
+
+// apply returns the rules of the flags with those of the Baseline.
+func (d declared) apply(o assess.Options) (assess.Options, error) {
+	spec := d.baseline.Spec
+	if len(o.Compare.Deployers) == 0 {
+		o.Compare.Deployers = spec.Deployer.Managers
+	}
+	o.Compare.Controllers = spec.Controllers
+	o.Namespaces = spec.Scope.Namespaces
+	for _, rule := range spec.Ignore {
+		if rule.EndedAt(now()) {
+			continue
+		}
+		ignore := assess.Ignore{Kind: rule.Kind, Name: rule.Name}
+		for _, text := range rule.Paths {
+			p, err := differ.ParsePattern(text)
+			if err != nil {
+				return o, fmt.Errorf("reading the Baseline: spec.ignore: %w", err)
+			}
+			ignore.Paths = append(ignore.Paths, p)
+		}
+		o.Ignore = append(o.Ignore, ignore)
+	}
+	return o, nil
+}
+
+// place names the rendered directory for people.
+func (d declared) place() string {
+	if d.path == "." || d.path == "" {
+		return d.snapshot.URL
+	}
+	return d.snapshot.URL + "/" + d.path
+}
+
+// report turns the assessments into a report, and looks up where each declared
+// value that differs stands.
+func (d declared) report(assessments []assess.Assessment) report.Report {
+	r := report.Report{
+		At: now(),
+		Source: report.Source{
+			Repository: d.snapshot.URL, Ref: d.snapshot.Ref, Commit: d.snapshot.Commit, Path: d.path,
+		},
+		Verdicts: map[finding.Verdict]int{},
+		Errors:   lines(d.err),
+		Warnings: d.endedRules(),
+	}
+	for _, a := range assessments {
+		r.Verdicts[a.Verdict]++
+		if a.Err != nil {
+			r.Unknown = append(r.Unknown, report.Unknown{Object: a.Declared.ID, Origin: a.Declared.Origin, Reason: a.Err.Error()})
+		}
+		for _, f := range a.Findings {
+			for i, c := range f.Changes {
+				if c.Declared != nil {
+					f.Changes[i].Origin = render.Position(d.snapshot.FS(), a.Declared, c.Path)
+				}
+			}
+			r.Findings = append(r.Findings, f)
+		}
+	}
+	return r
+}
+
+func (d declared) endedRules() []string {
+	var warnings []string
+	for i, rule := range d.baseline.Spec.Ignore {
+		if rule.EndedAt(now()) {
+			warnings = append(warnings, fmt.Sprintf("spec.ignore[%d] of the Baseline ended on %s and ignores nothing: renew or remove it (reason: %s)", i, rule.Until, rule.Reason))
+		}
+	}
+	return warnings
+}
+
+// lines takes joined errors apart, each on one line.
+func lines(err error) []string {
+	if err == nil {
+		return nil
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []string
+		for _, e := range joined.Unwrap() {
+			all = append(all, lines(e)...)
+		}
+		return all
+	}
+	return []string{strings.Join(strings.Fields(err.Error()), " ")}
+}

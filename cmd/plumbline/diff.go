@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	_ "k8s.io/client-go/plugin/pkg/client/auth"
+
+	"plumbline.dev/plumbline/assess"
+	"plumbline.dev/plumbline/cluster"
+	"plumbline.dev/plumbline/differ"
+	"plumbline.dev/plumbline/finding"
+	"plumbline.dev/plumbline/object"
+)
+
+// diffOptions are the flags of "plumbline diff".
+type diffOptions struct {
+	declared  declaredOptions
+	live      string
+	deployers []string
+	show      []string
+	failOn    string
+	output    string
+	kube      *genericclioptions.ConfigFlags
+}
+
+const diffLong = `Compare what git declares with what runs in the cluster, and print every
+difference: the field, both values, who changed it and when, and where git
+declares it.
+
+The declared objects come from a directory (rendered with kustomize where it has
+a kustomization), from a git repository (--git), or from what a Baseline file
+names (-f). The live objects come from the cluster of the kubeconfig, or from a
+dump of one (--live), which needs no cluster. Nothing is ever written to the
+cluster, and read rights are enough.
+
+Exit codes:
+  0  nothing found at or above --fail-on
+  1  findings
+  2  an error, or bad usage
+  3  something could not be compared, and nothing worse`
+
+const diffExample = `  # What differs from the configuration in this directory?
+  plumbline diff overlays/production
+
+  # The same from a repository's main branch
+  plumbline diff --git https://git.example.com/config.git --ref main --path shop/prod
+
+  # Without access to the cluster
+  kubectl get deploy,svc,cm -A -o yaml --show-managed-fields > live.yaml
+  plumbline diff overlays/production --live live.yaml`
+
+func newDiffCommand(s streams) *cobra.Command {
+	o := diffOptions{kube: genericclioptions.NewConfigFlags(true)}
+	c := &cobra.Command{
+		Use:     "diff [DIR]",
+		Short:   "Compare what git declares with what runs in the cluster",
+		Long:    diffLong,
+		Example: diffExample,
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				o.declared.dir = args[0]
+			}
+			code, err := diff(cmd.Context(), s, o)
+			if err == nil && code != 0 {
+				err = exitError(code)
+			}
+			return err
+		},
+	}
+	f := c.Flags()
+	o.declared.addFlags(f)
+	f.StringVar(&o.live, "live", "", "file with the live objects, as `kubectl get -o yaml --show-managed-fields` writes them, instead of a cluster")
+	f.StringArrayVar(&o.deployers, "deployer", nil, "field manager whose writes carry out what git says; may be repeated (default: well-known deployment tools)")
+	f.StringArrayVar(&o.show, "show", nil, "also show: controllers (the undeclared fields that controllers own)")
+	f.StringVar(&o.failOn, "fail-on", "warning", "lowest severity that makes the exit code 1: info, warning or critical")
+	f.StringVarP(&o.output, "output", "o", "text", "output format: text, json or yaml")
+	o.kube.AddFlags(f)
+	for _, name := range []string{"output", "show", "fail-on"} {
+		values := map[string][]string{"output": {"text", "json", "yaml"}, "show": {"controllers"}, "fail-on": {"info", "warning", "critical"}}[name]
+		_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	}
+	return c
+}
+
+// diff makes one comparison and prints it. It returns the exit code; an error is
+// what kept the comparison from being made at all.
+func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
+	failOn, err := finding.ParseSeverity(o.failOn)
+	if err != nil {
+		return 0, fmt.Errorf("--fail-on: %w", err)
+	}
+	write, err := writerFor(o.output, s)
+	if err != nil {
+		return 0, err
+	}
+	rules, err := o.rules()
+	if err != nil {
+		return 0, err
+	}
+	progress := newProgress(s.err)
+	defer progress.clear()
+
+	progress.say("reading what git declares")
+	declared, err := o.declared.load(ctx)
+	if err != nil {
+		return 0, err
+	}
+	options, err := declared.apply(rules)
+	if err != nil {
+		return 0, err
+	}
+	source, warnings, err := o.source(ctx, progress, &options)
+	if err != nil {
+		return 0, err
+	}
+	progress.say(fmt.Sprintf("comparing %d objects", len(declared.objects)))
+	assessments, err := assess.All(ctx, declared.objects, source, options)
+	if ctx.Err() != nil {
+		return 0, ctx.Err()
+	}
+	if err != nil {
+		warnings = append(warnings, fmt.Sprintf("some schemas could not be read, so lists of those kinds were compared as wholes: %v", err))
+	}
+	r := declared.report(assessments)
+	r.Warnings = append(r.Warnings, warnings...)
+	r.Sort()
+	progress.clear()
+	if err := write(s.out, r); err != nil {
+		return 0, fmt.Errorf("writing the report: %w", err)
+	}
+	return r.ExitCode(failOn), nil
+}
+
+// rules are the parts of a comparison's rules that flags give.
+func (o diffOptions) rules() (assess.Options, error) {
+	options := assess.Options{Compare: differ.Options{Deployers: o.deployers}}
+	for _, what := range o.show {
+		if what != "controllers" {
+			return options, fmt.Errorf("--show: %q is not known: use controllers", what)
+		}
+		options.Compare.ShowControllers = true
+	}
+	return options, nil
+}
+
+// source opens what the live objects come from and fills in the namespace that
+// it implies.
+func (o diffOptions) source(ctx context.Context, progress *progress, options *assess.Options) (assess.Source, []string, error) {
+	options.Namespace = "default"
+	if o.live != "" {
+		if n := o.kube.Namespace; n != nil && *n != "" {
+			options.Namespace = *n
+		}
+		return o.dump()
+	}
+	loader := o.kube.ToRawKubeConfigLoader()
+	config, err := loader.ClientConfig()
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the kubeconfig: %w (use --kubeconfig and --context, or --live for a comparison without a cluster)", err)
+	}
+	if options.Namespace, _, err = loader.Namespace(); err != nil {
+		return nil, nil, fmt.Errorf("reading the kubeconfig: %w", err)
+	}
+	progress.say("asking the API server what it serves")
+	c, err := cluster.Connect(ctx, config, cluster.Options{CacheDir: cacheDir()})
+	return c, nil, err
+}
+
+func (o diffOptions) dump() (assess.Source, []string, error) {
+	data, err := os.ReadFile(o.live)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the live objects: %w", err)
+	}
+	objects, err := object.Decode(o.live, data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the live objects: %w", err)
+	}
+	if len(objects) == 0 {
+		return nil, nil, errors.New("reading the live objects: " + o.live + " holds none")
+	}
+	dump := assess.NewDump(objects)
+	var warnings []string
+	if !dump.HasOwners() {
+		warnings = append(warnings, o.live+" has no managedFields, so additions cannot be seen: dump it with --show-managed-fields")
+	}
+	return dump, warnings, nil
+}
+
+// cacheDir is where schemas are kept between runs, "" where there is no place.
+func cacheDir() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "plumbline")
+}
+
+// now is the time of the comparison.
+func now() time.Time { return time.Now() }

@@ -1,0 +1,83 @@
+// Plumbline tells whether what runs in a Kubernetes cluster is exactly what git
+// says.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"plumbline.dev/plumbline/report"
+)
+
+// exitInterrupted is the shell's convention for a program that SIGINT ended.
+const exitInterrupted = 130
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	code := run(ctx, streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, os.Args)
+	stop()
+	os.Exit(code)
+}
+
+// streams are where a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// exitError ends the program with a code and no further word.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// run executes one command line and returns the exit code.
+func run(ctx context.Context, s streams, args []string) int {
+	root := newRootCommand(s, args[0])
+	root.SetArgs(args[1:])
+	err := root.ExecuteContext(ctx)
+	var code exitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &code):
+		return int(code)
+	case ctx.Err() != nil:
+		fmt.Fprintln(s.err, "interrupted")
+		return exitInterrupted
+	default:
+		fmt.Fprintln(s.err, "error:", err)
+		return report.ExitError
+	}
+}
+
+func newRootCommand(s streams, executable string) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "plumbline",
+		Short: "Tell whether what runs in a cluster is exactly what git says",
+		Long: `Plumbline compares the objects that a git repository declares with those that
+run in a Kubernetes cluster, and names every difference: what, who, when, and
+where git says otherwise. It needs read rights only.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	if strings.HasPrefix(filepath.Base(executable), "kubectl-") {
+		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl plumbline"}
+	}
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w\nsee \"%s --help\"", err, c.CommandPath())
+	})
+	root.AddCommand(newDiffCommand(s), newVersionCommand(s))
+	return root
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+
+	"plumbline.dev/plumbline/report"
+)
+
+// writerFor returns the function that writes a report in the named format.
+func writerFor(format string, s streams) (func(io.Writer, report.Report) error, error) {
+	switch format {
+	case "text":
+		width, isTerminal := terminalWidth(s.out)
+		o := report.TextOptions{Width: width, Color: isTerminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+		return func(w io.Writer, r report.Report) error { return report.Text(w, r, o) }, nil
+	case "json":
+		return report.JSON, nil
+	case "yaml":
+		return report.YAML, nil
+	default:
+		return nil, fmt.Errorf("--output: %q is not a format: use text, json or yaml", format)
+	}
+}
+
+// terminalWidth returns the number of columns of a terminal, and whether w is
+// one at all.
+func terminalWidth(w io.Writer) (int, bool) {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0, false
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil || width <= 0 {
+		width = 80
+	}
+	return width, true
+}
+
+// progress tells on a terminal what takes time, on one line that goes away.
+type progress struct {
+	w io.Writer // nil where nobody watches
+}
+
+func newProgress(w io.Writer) *progress {
+	if _, ok := terminalWidth(w); !ok {
+		return &progress{}
+	}
+	return &progress{w: w}
+}
+
+func (p *progress) say(what string) {
+	if p.w != nil {
+		fmt.Fprintf(p.w, "\r\x1b[K%s …", what)
+	}
+}
+
+func (p *progress) clear() {
+	if p.w != nil {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
+}

@@ -1,0 +1,114 @@
+package differ
+
+import (
+	"encoding/base64"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/scheme"
+
+	"plumbline.dev/plumbline/object"
+)
+
+// omitted marks a declared value that the server would not store: a live object
+// without it is the same, one with another value is not.
+type omitted struct{ value any }
+
+// canonicalise returns the declared object as the server would store its values:
+// quantities, times and numbers in one spelling, Secrets' stringData as data. It
+// is by way of the kind's Go type, and false where we have none or the object
+// does not fit it.
+func canonicalise(declared object.Object, t Type) (map[string]any, bool) {
+	id := declared.ID
+	typed, err := scheme.Scheme.New(schema.GroupVersionKind{Group: id.Group, Version: id.Version, Kind: id.Kind})
+	if err != nil {
+		return nil, false
+	}
+	content := declared.Content
+	if id.Group == "" && id.Kind == "Secret" {
+		content = withoutStringData(content)
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, typed); err != nil {
+		return nil, false
+	}
+	stored, err := runtime.DefaultUnstructuredConverter.ToUnstructured(typed)
+	if err != nil {
+		return nil, false
+	}
+	canonical, _ := respell(content, stored, t.root).(map[string]any)
+	return canonical, canonical != nil
+}
+
+// respell returns declared with each value spelled as in stored. What stored
+// lacks is marked omitted, unless the server's schema knows the field and only
+// our Go type does not: servers are newer than this program sometimes.
+func respell(declared, stored any, n *node) any {
+	switch d := declared.(type) {
+	case map[string]any:
+		s, ok := stored.(map[string]any)
+		if !ok {
+			return declared
+		}
+		result := make(map[string]any, len(d))
+		for name, v := range d {
+			result[name] = respellField(v, s, name, n)
+		}
+		return result
+	case []any:
+		s, ok := stored.([]any)
+		if !ok || len(s) != len(d) {
+			return declared
+		}
+		var element *node
+		if n != nil {
+			element = n.element
+		}
+		result := make([]any, len(d))
+		for i := range d {
+			result[i] = respell(d[i], s[i], element)
+		}
+		return result
+	default:
+		return stored
+	}
+}
+
+func respellField(declared any, stored map[string]any, name string, n *node) any {
+	s, ok := stored[name]
+	switch {
+	case ok:
+		return respell(declared, s, n.field(name))
+	case !empty(declared) && n.knows(name):
+		return declared
+	default:
+		return omitted{value: declared}
+	}
+}
+
+// withoutStringData returns a Secret's content with stringData merged into data,
+// as the API server does when it is written.
+func withoutStringData(content map[string]any) map[string]any {
+	strings, ok := content["stringData"].(map[string]any)
+	if !ok {
+		return content
+	}
+	copied := make(map[string]any, len(content))
+	for name, v := range content {
+		if name != "stringData" {
+			copied[name] = v
+		}
+	}
+	data := map[string]any{}
+	if old, ok := content["data"].(map[string]any); ok {
+		for name, v := range old {
+			data[name] = v
+		}
+	}
+	for name, v := range strings {
+		if s, ok := v.(string); ok {
+			data[name] = base64.StdEncoding.EncodeToString([]byte(s))
+		}
+	}
+	copied["data"] = data
+	return copied
+}

@@ -1,0 +1,82 @@
+package differ
+
+import "slices"
+
+// What stands for a Secret's values. Two marks show that the values differ
+// without showing either.
+const (
+	maskedDeclared = "*** (before)"
+	maskedLive     = "*** (after)"
+)
+
+// change records a difference at the current path, unless a rule ignores it.
+// Sensitive values are masked here, before anything else can see them.
+func (w *walker) change(op Op, declared, live any, writer Writer) {
+	if slices.ContainsFunc(w.options.Ignore, func(p Pattern) bool { return p.matches(w.path) }) {
+		return
+	}
+	c := Change{Path: pathOf(w.path), Op: op, Declared: plain(declared), Live: live, Writer: writer}
+	if w.sensitive() {
+		if c.Declared != nil {
+			c.Declared = maskedDeclared
+		}
+		if c.Live != nil {
+			c.Live = maskedLive
+		}
+	}
+	w.changes = append(w.changes, c)
+}
+
+// controlled records what a controller owns, where that is wanted.
+func (w *walker) controlled(live any, by owner) {
+	if w.options.ShowControllers {
+		w.change(Controlled, nil, live, by.writer)
+	}
+}
+
+// sensitive tells whether the current path leads to a value that nobody may see:
+// everything of a Secret but its type and its metadata.
+func (w *walker) sensitive() bool {
+	if !w.secret || len(w.path) == 0 {
+		return false
+	}
+	switch w.path[0].field {
+	case "metadata", "type", "immutable":
+		return false
+	}
+	return true
+}
+
+// unrecorded is the writer of a change that left no record: it came after the
+// deployer's last write.
+func (w *walker) unrecorded() Writer {
+	var writer Writer
+	for _, o := range w.owners {
+		if o.role == deployer && o.writer.Time.After(writer.NotBefore) {
+			writer.NotBefore = o.writer.Time
+		}
+	}
+	return writer
+}
+
+// plain returns v without the marks that canonicalise left in it.
+func plain(v any) any {
+	switch v := v.(type) {
+	case omitted:
+		return plain(v.value)
+	case map[string]any:
+		copied := make(map[string]any, len(v))
+		for name, field := range v {
+			copied[name] = plain(field)
+		}
+		return copied
+	case []any:
+		copied := make([]any, len(v))
+		for i, item := range v {
+			copied[i] = plain(item)
+		}
+		return copied
+	default:
+		return v
+	}
+}

@@ -1,0 +1,112 @@
+// Package differ compares one declared object with its live counterpart by the
+// rules of server-side apply, without asking the server: what git declares must
+// be there, and what git does not declare must belong to a controller, to the
+// deployer or to nobody. It is pure: no I/O, no clock, no log.
+package differ
+
+import (
+	"slices"
+	"time"
+
+	"plumbline.dev/plumbline/object"
+)
+
+// Op says in which way a field differs.
+type Op string
+
+const (
+	// Modified is a declared field whose live value is another.
+	Modified Op = "modified"
+	// Removed is a declared field that the live object does not have.
+	Removed Op = "removed"
+	// Added is a field that git does not declare and that neither a controller,
+	// the deployer nor the server's defaults put there.
+	Added Op = "added"
+	// Released is a field that the deployer once applied and git no longer
+	// declares.
+	Released Op = "released"
+	// Contested is a declared field to which a controller gave another value.
+	Contested Op = "contested"
+	// Controlled is an undeclared field that a controller owns: no drift. It is
+	// reported only where Options.ShowControllers asks for it.
+	Controlled Op = "controlled"
+)
+
+// Writer says who last wrote a field, as far as the server's records
+// (metadata.managedFields) tell. They are hints: anyone who may write an object
+// can choose the manager's name.
+type Writer struct {
+	// Manager, Operation ("Apply" or "Update") and Subresource identify the
+	// record. Manager is empty where no record is left: the server keeps none of
+	// a field's removal.
+	Manager, Operation, Subresource string
+	// Time is when the manager last wrote this object, to the second. Where
+	// Manager is empty it is zero.
+	Time time.Time
+	// NotBefore is set where Manager is empty: the change came after this time,
+	// at which the deployer last wrote the object.
+	NotBefore time.Time
+	// Person says that the manager is a tool which people use by hand.
+	Person bool
+}
+
+// Change is one field's difference. Declared is what git says and Live what the
+// server holds, as JSON values; each is nil where there is none. Values of
+// sensitive fields are masked already.
+type Change struct {
+	Path           Path
+	Op             Op
+	Declared, Live any
+	Writer         Writer
+	// Origin is where the declared value stands, as far as it was looked up.
+	Origin object.Position
+}
+
+// Diff is everything that differs between one declared and one live object.
+type Diff struct {
+	// Changes are sorted by path and disjoint: no change's path is within
+	// another's.
+	Changes []Change
+	// Unattributed says that the live object's ownership records are gone: what
+	// stands in it beside the declared fields could not be judged.
+	Unattributed bool
+}
+
+// Options are the identities and rules a comparison needs.
+type Options struct {
+	// Deployers are the field managers whose writes are legitimate because they
+	// carry out what git says. Empty means KnownDeployers.
+	Deployers []string
+	// Controllers are field managers that legitimately own fields, on top of
+	// KnownControllers. A trailing * matches any ending.
+	Controllers []string
+	// Ignore lists the fields, with all beneath them, that are not compared.
+	Ignore []Pattern
+	// ShowControllers also reports what controllers own, as Controlled.
+	ShowControllers bool
+}
+
+// Compare returns what differs between declared and live, whose types are given
+// by t. Both must be the same object in the same version. It edits neither.
+func Compare(declared, live object.Object, t Type, o Options) Diff {
+	w := newWalker(live, t, o)
+	diff := w.compare(declared.Content)
+	if !hasDeclaredChange(diff) {
+		return diff
+	}
+	// The texts differ; perhaps the values do not. This costs more than the
+	// comparison itself and is needed only for the few that differ.
+	canonical, ok := canonicalise(declared, t)
+	if !ok {
+		return diff
+	}
+	return w.compare(canonical)
+}
+
+// hasDeclaredChange tells whether a declared field differs, so that its
+// spelling matters.
+func hasDeclaredChange(d Diff) bool {
+	return slices.ContainsFunc(d.Changes, func(c Change) bool {
+		return c.Op == Modified || c.Op == Removed || c.Op == Contested || c.Op == Released
+	})
+}

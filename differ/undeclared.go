@@ -1,0 +1,148 @@
+package differ
+
+import (
+	"encoding/json"
+)
+
+// undeclared judges a live value that git does not declare, by who owns it, and
+// reports it at the highest place at which it belongs to one side alone: a
+// sidecar is one change, not twenty.
+func (w *walker) undeclared(live any, n *node, p place) {
+	if fields, ok := live.(map[string]any); ok && w.atLabels() {
+		w.fields(nil, fields, n, p, w.skipWithin())
+		return
+	}
+	var byController, byDeployer, byForeign bool
+	for i, fields := range p {
+		if fields == nil {
+			continue
+		}
+		switch o := w.owners[i]; {
+		case o.legitimate():
+			byController = true
+		case o.role == deployer:
+			byDeployer = true
+		default:
+			byForeign = true
+		}
+	}
+	switch {
+	case !byController && !byDeployer && !byForeign:
+		return // a default of the server's
+	case byForeign && !byController && !byDeployer:
+		last, _ := w.lastWriter(p)
+		w.change(Added, nil, live, last.writer)
+	case byController && !byDeployer && !byForeign:
+		last, _ := w.lastWriter(p)
+		w.controlled(live, last)
+	case w.within(live, n, p): // several sides: judged one level down
+	case byController:
+		last, _ := w.lastWriter(p)
+		w.controlled(live, last)
+	default:
+		w.released(live, p)
+	}
+}
+
+// atLabels tells whether the walk stands on the object's labels or annotations.
+// They are told one by one, whoever owns them: each means something of its own.
+func (w *walker) atLabels() bool {
+	return len(w.path) == 2 && w.path[0].field == "metadata" &&
+		(w.path[1].field == "labels" || w.path[1].field == "annotations")
+}
+
+// within judges the parts of an undeclared value of several owners one by one.
+// It returns false for a value that has no parts of its own.
+func (w *walker) within(live any, n *node, p place) bool {
+	switch l := live.(type) {
+	case map[string]any:
+		if n != nil && n.atomic || len(l) == 0 || !w.divided(p) {
+			return false
+		}
+		w.fields(nil, l, n, p, w.skipWithin())
+		return true
+	case []any:
+		if n == nil || n.list == nil || len(l) == 0 || !w.divided(p) {
+			return false
+		}
+		w.items(nil, l, n, p)
+		return true
+	}
+	return false
+}
+
+// divided tells whether the records go deeper than the place itself.
+func (w *walker) divided(p place) bool {
+	for _, fields := range p {
+		if len(fields) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// released judges a value that the deployer owns and git does not declare. An
+// applied one was in git before. With an update the deployer owns the server's
+// defaults as well, and only client-side apply's own record of what it sent
+// tells them apart.
+func (w *walker) released(live any, p place) {
+	last, _ := w.lastWriter(p)
+	for i, fields := range p {
+		if fields != nil && w.owners[i].role == deployer && w.owners[i].writer.Operation == "Apply" {
+			w.change(Released, nil, live, w.owners[i].writer)
+			return
+		}
+	}
+	if last.role == foreign {
+		w.change(Added, nil, live, last.writer)
+		return
+	}
+	if w.wasApplied() {
+		w.change(Released, nil, live, last.writer)
+	}
+}
+
+// wasApplied tells whether the current path stands in the last-applied
+// configuration.
+func (w *walker) wasApplied() bool {
+	at := w.lastApplied()
+	for _, s := range w.path {
+		switch v := at.(type) {
+		case map[string]any:
+			if s.list != nil || s.index >= 0 {
+				return false
+			}
+			next, ok := v[s.field]
+			if !ok {
+				return false
+			}
+			at = next
+		case []any:
+			if s.list == nil {
+				return false
+			}
+			i := findItem(s.list, s.item, v, make([]bool, len(v)), 0)
+			if i < 0 {
+				return false
+			}
+			at = v[i]
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func (w *walker) lastApplied() any {
+	if w.appliedRead {
+		return w.applied
+	}
+	w.appliedRead = true
+	metadata, _ := w.live.Content["metadata"].(map[string]any)
+	annotations, _ := metadata["annotations"].(map[string]any)
+	if text, ok := annotations[lastAppliedAnnotation].(string); ok {
+		// A damaged annotation is as good as none.
+		_ = json.Unmarshal([]byte(text), &w.applied)
+	}
+	return w.applied
+}

@@ -1,0 +1,82 @@
+// Package policy turns differences into findings: it decides which rule a
+// difference breaks, how much that matters and what to do about it. It is pure.
+package policy
+
+import (
+	"fmt"
+
+	"plumbline.dev/plumbline/differ"
+	"plumbline.dev/plumbline/finding"
+	"plumbline.dev/plumbline/object"
+)
+
+// driftRule is how one kind of change is told.
+type driftRule struct {
+	op       differ.Op
+	rule     finding.Rule
+	severity finding.Severity
+	message  string
+	advice   string
+}
+
+var driftRules = []driftRule{
+	{differ.Modified, finding.DriftModified, finding.Warning,
+		"declared fields have other values",
+		"apply what git declares, or change git"},
+	{differ.Removed, finding.DriftRemoved, finding.Warning,
+		"declared fields are gone",
+		"apply what git declares, or remove the fields from git"},
+	{differ.Added, finding.DriftAdded, finding.Warning,
+		"fields were added that git does not declare",
+		"remove the fields, or declare them in git"},
+	{differ.Released, finding.DriftReleased, finding.Warning,
+		"fields that git no longer declares are still there",
+		"deploy the current commit, so that the deployer gives the fields up"},
+	{differ.Contested, finding.DriftContested, finding.Info,
+		"a controller sets declared fields to other values",
+		"take the fields out of git and leave them to the controller"},
+	{differ.Controlled, finding.DriftControlled, finding.Info,
+		"controllers own fields that git does not declare",
+		"none needed"},
+}
+
+// Drift returns the findings about one declared object and its difference from
+// the live one, one for each rule that is broken.
+func Drift(declared object.Object, diff differ.Diff) []finding.Finding {
+	var findings []finding.Finding
+	for _, r := range driftRules {
+		var changes []differ.Change
+		for _, c := range diff.Changes {
+			if c.Op == r.op {
+				changes = append(changes, c)
+			}
+		}
+		if len(changes) > 0 {
+			findings = append(findings, finding.Finding{
+				Rule: r.rule, Severity: r.severity, Object: declared.ID, Origin: declared.Origin,
+				Changes: changes, Message: r.message, Advice: r.advice,
+			})
+		}
+	}
+	if diff.Unattributed {
+		findings = append(findings, finding.Finding{
+			Rule: finding.DriftUnattributed, Severity: finding.Warning, Object: declared.ID, Origin: declared.Origin,
+			Message: "the records of who wrote which field (metadata.managedFields) are gone, so additions cannot be told from defaults",
+			Advice:  "find out who removed them, compare the object by eye and deploy it again",
+		})
+	}
+	return findings
+}
+
+// Missing returns the finding about a declared object that does not exist.
+// reason adds why, where it is known; it may be empty.
+func Missing(declared object.Object, reason string) finding.Finding {
+	message := "the object is declared and does not exist"
+	if reason != "" {
+		message = fmt.Sprintf("%s: %s", message, reason)
+	}
+	return finding.Finding{
+		Rule: finding.DriftMissing, Severity: finding.Warning, Object: declared.ID, Origin: declared.Origin,
+		Message: message, Advice: "apply what git declares, or remove the object from git",
+	}
+}

@@ -1,0 +1,166 @@
+package report
+
+import (
+	"encoding/json"
+	"io"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"plumbline.dev/plumbline/differ"
+	"plumbline.dev/plumbline/finding"
+	"plumbline.dev/plumbline/object"
+)
+
+// The JSON form is a versioned contract: fields are added, never renamed.
+type (
+	jsonReport struct {
+		APIVersion string        `json:"apiVersion"`
+		Kind       string        `json:"kind"`
+		Source     jsonSource    `json:"source"`
+		Summary    jsonSummary   `json:"summary"`
+		Findings   []jsonFinding `json:"findings"`
+		Unknown    []jsonUnknown `json:"unknown"`
+		Errors     []string      `json:"errors"`
+		Warnings   []string      `json:"warnings"`
+	}
+	jsonSource struct {
+		Repository string `json:"repository,omitempty"`
+		Ref        string `json:"ref,omitempty"`
+		Commit     string `json:"commit,omitempty"`
+		Path       string `json:"path,omitempty"`
+	}
+	jsonSummary struct {
+		Time     string         `json:"time"`
+		Objects  int            `json:"objects"`
+		Verdicts map[string]int `json:"verdicts"`
+		Findings map[string]int `json:"findings"`
+	}
+	jsonFinding struct {
+		Rule        string       `json:"rule"`
+		Severity    string       `json:"severity"`
+		Fingerprint string       `json:"fingerprint"`
+		Object      jsonObject   `json:"object"`
+		Changes     []jsonChange `json:"changes"`
+		Origin      *jsonOrigin  `json:"origin,omitempty"`
+		Message     string       `json:"message"`
+		Advice      string       `json:"advice,omitempty"`
+	}
+	jsonObject struct {
+		APIVersion string `json:"apiVersion"`
+		Kind       string `json:"kind"`
+		Namespace  string `json:"namespace,omitempty"`
+		Name       string `json:"name"`
+	}
+	jsonChange struct {
+		Path        string      `json:"path"`
+		Op          string      `json:"op"`
+		Declared    any         `json:"declared,omitempty"`
+		Live        any         `json:"live,omitempty"`
+		Manager     string      `json:"manager,omitempty"`
+		Operation   string      `json:"operation,omitempty"`
+		Subresource string      `json:"subresource,omitempty"`
+		Time        string      `json:"time,omitempty"`
+		NotBefore   string      `json:"notBefore,omitempty"`
+		Origin      *jsonOrigin `json:"origin,omitempty"`
+	}
+	jsonOrigin struct {
+		File string `json:"file"`
+		Line int    `json:"line,omitempty"`
+	}
+	jsonUnknown struct {
+		Object *jsonObject `json:"object,omitempty"`
+		Origin *jsonOrigin `json:"origin,omitempty"`
+		Reason string      `json:"reason"`
+	}
+)
+
+// JSON writes the report as one JSON document, apiVersion plumbline.dev/v1alpha1
+// and kind Report. A change without a manager is one that left no record; its
+// notBefore is when the deployer last wrote the object.
+func JSON(w io.Writer, r Report) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(jsonOf(r))
+}
+
+// YAML writes the same document as YAML.
+func YAML(w io.Writer, r Report) error {
+	text, err := yaml.Marshal(jsonOf(r))
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(text)
+	return err
+}
+
+func jsonOf(r Report) jsonReport {
+	out := jsonReport{
+		APIVersion: "plumbline.dev/v1alpha1",
+		Kind:       "Report",
+		Source:     jsonSource(r.Source),
+		Summary: jsonSummary{
+			Time: r.At.UTC().Format(time.RFC3339), Objects: r.Objects(),
+			Verdicts: map[string]int{}, Findings: map[string]int{},
+		},
+		Findings: []jsonFinding{}, Unknown: []jsonUnknown{}, Errors: []string{}, Warnings: []string{},
+	}
+	out.Errors = append(out.Errors, r.Errors...)
+	out.Warnings = append(out.Warnings, r.Warnings...)
+	for verdict, n := range r.Verdicts {
+		out.Summary.Verdicts[string(verdict)] = n
+	}
+	for _, f := range r.Findings {
+		out.Summary.Findings[f.Severity.String()]++
+		out.Findings = append(out.Findings, jsonFindingOf(f))
+	}
+	for _, u := range r.Unknown {
+		entry := jsonUnknown{Reason: u.Reason, Origin: jsonOriginOf(u.Origin.Position)}
+		if u.Object != (object.ID{}) {
+			id := jsonObjectOf(u.Object)
+			entry.Object = &id
+		}
+		out.Unknown = append(out.Unknown, entry)
+	}
+	return out
+}
+
+func jsonFindingOf(f finding.Finding) jsonFinding {
+	out := jsonFinding{
+		Rule: string(f.Rule), Severity: f.Severity.String(), Fingerprint: f.Fingerprint(),
+		Object: jsonObjectOf(f.Object), Origin: jsonOriginOf(f.Origin.Position),
+		Message: f.Message, Advice: f.Advice, Changes: []jsonChange{},
+	}
+	for _, c := range f.Changes {
+		out.Changes = append(out.Changes, jsonChangeOf(c))
+	}
+	return out
+}
+
+func jsonChangeOf(c differ.Change) jsonChange {
+	return jsonChange{
+		Path: c.Path.String(), Op: string(c.Op), Declared: c.Declared, Live: c.Live,
+		Manager: c.Writer.Manager, Operation: c.Writer.Operation, Subresource: c.Writer.Subresource,
+		Time: timeText(c.Writer.Time), NotBefore: timeText(c.Writer.NotBefore),
+		Origin: jsonOriginOf(c.Origin),
+	}
+}
+
+func jsonObjectOf(id object.ID) jsonObject {
+	return jsonObject{APIVersion: id.APIVersion(), Kind: id.Kind, Namespace: id.Namespace, Name: id.Name}
+}
+
+func jsonOriginOf(p object.Position) *jsonOrigin {
+	if p.File == "" {
+		return nil
+	}
+	return &jsonOrigin{File: p.File, Line: p.Line}
+}
+
+func timeText(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}

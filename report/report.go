@@ -1,0 +1,93 @@
+// Package report writes what was found, in each of the output formats. It is
+// pure: the same report gives the same bytes.
+package report
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"plumbline.dev/plumbline/finding"
+	"plumbline.dev/plumbline/object"
+)
+
+// Report is the outcome of one pass.
+type Report struct {
+	// Source is where the declared objects come from.
+	Source Source
+	// Findings are sorted by object and rule.
+	Findings []finding.Finding
+	// Unknown are the objects that could not be compared, each with the reason.
+	Unknown []Unknown
+	// Errors are what went wrong beside single objects.
+	Errors []string
+	// Warnings are what the reader should know and what is not wrong.
+	Warnings []string
+	// Verdicts counts the declared objects by verdict.
+	Verdicts map[finding.Verdict]int
+	// At is when the comparison was made.
+	At time.Time
+}
+
+// Source identifies the declared state.
+type Source struct {
+	Repository, Ref, Commit, Path string
+}
+
+// Unknown is an object that could not be compared. Its Object is zero where not
+// even the object could be told.
+type Unknown struct {
+	Object object.ID
+	Origin object.Origin
+	Reason string
+}
+
+// Sort puts a report's parts in order.
+func (r *Report) Sort() {
+	slices.SortStableFunc(r.Findings, finding.Finding.Compare)
+	slices.SortStableFunc(r.Unknown, func(a, b Unknown) int {
+		return cmp.Or(a.Object.Compare(b.Object), cmp.Compare(a.Reason, b.Reason))
+	})
+	slices.Sort(r.Errors)
+	slices.Sort(r.Warnings)
+}
+
+// Objects is the number of objects that the report speaks of.
+func (r Report) Objects() int {
+	n := 0
+	for _, count := range r.Verdicts {
+		n += count
+	}
+	return n
+}
+
+// Worst returns the highest severity among the findings, 0 where there is none.
+func (r Report) Worst() finding.Severity {
+	var worst finding.Severity
+	for _, f := range r.Findings {
+		worst = max(worst, f.Severity)
+	}
+	return worst
+}
+
+// The exit codes of a comparison.
+const (
+	ExitClean    = 0 // nothing at or above the failing severity
+	ExitFindings = 1
+	ExitError    = 2 // an error, or bad usage
+	ExitUnknown  = 3 // something could not be compared, and nothing worse
+)
+
+// ExitCode is what a comparison ends with, for findings at or above failOn.
+func (r Report) ExitCode(failOn finding.Severity) int {
+	switch {
+	case len(r.Errors) > 0:
+		return ExitError
+	case r.Worst() >= failOn:
+		return ExitFindings
+	case len(r.Unknown) > 0:
+		return ExitUnknown
+	default:
+		return ExitClean
+	}
+}

@@ -1,0 +1,154 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"plumbline.dev/plumbline/differ"
+)
+
+const (
+	maxValue = 240 // characters of one value that the text shows
+	maxLines = 12  // lines of a change within a long string
+)
+
+// values shows a change's values on one line, or, where long strings differ, as
+// a block of the lines that do.
+func (t *text) values(c differ.Change) (line string, block []string) {
+	declared, isText := c.Declared.(string)
+	live, alsoText := c.Live.(string)
+	if isText && alsoText && (strings.Contains(declared, "\n") || strings.Contains(live, "\n")) {
+		return "", t.lineDiff(declared, live)
+	}
+	switch {
+	case c.Declared == nil:
+		return cut(compact(c.Live)), nil
+	case c.Live == nil:
+		return cut(compact(c.Declared)), nil
+	default:
+		return cut(compact(c.Declared)) + " → " + cut(compact(c.Live)), nil
+	}
+}
+
+// lineDiff shows what lies between the first and the last line that differ.
+func (t *text) lineDiff(declared, live string) []string {
+	a, b := strings.Split(declared, "\n"), strings.Split(live, "\n")
+	start := 0
+	for start < len(a) && start < len(b) && a[start] == b[start] {
+		start++
+	}
+	endA, endB := len(a), len(b)
+	for endA > start && endB > start && a[endA-1] == b[endB-1] {
+		endA, endB = endA-1, endB-1
+	}
+	lines := []string{t.paint(dim, fmt.Sprintf("@@ line %d @@", start+1))}
+	lines = append(lines, t.changed("-", red, a[start:endA])...)
+	return append(lines, t.changed("+", green, b[start:endB])...)
+}
+
+func (t *text) changed(sign, style string, lines []string) []string {
+	var out []string
+	for i, line := range lines {
+		if i == maxLines {
+			out = append(out, t.paint(dim, fmt.Sprintf("… %s more", plural(len(lines)-i, "line"))))
+			break
+		}
+		out = append(out, t.paint(style, sign+cut(printable(line))))
+	}
+	return out
+}
+
+// compact spells a JSON value on one line, as YAML's flow style does.
+func compact(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "null"
+	case string:
+		return quoted(v)
+	case map[string]any:
+		var parts []string
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			parts = append(parts, quoted(k)+": "+compact(v[k]))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	case []any:
+		var parts []string
+		for _, item := range v {
+			parts = append(parts, compact(item))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	default:
+		text, err := json.Marshal(v)
+		if err != nil {
+			return fmt.Sprint(v)
+		}
+		return string(text)
+	}
+}
+
+// quoted puts a string in quotes where it could be taken for something else.
+func quoted(s string) string {
+	var other any
+	plain := s != "" && s == printable(s) && !strings.ContainsAny(s, "\"'{}[],#&*!|>%@` ") &&
+		!strings.Contains(s, ": ") && json.Unmarshal([]byte(s), &other) != nil
+	if plain || strings.HasPrefix(s, "*** (") {
+		return s
+	}
+	return strconv.Quote(s)
+}
+
+// printable replaces what could command a terminal or hide text: control and
+// formatting characters, and bytes that are no text at all.
+func printable(s string) string {
+	clean := func(r rune) bool { return r == utf8.RuneError || !unicode.IsGraphic(r) }
+	if strings.IndexFunc(s, clean) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if clean(r) {
+			escaped := strconv.QuoteRune(r)
+			b.WriteString(escaped[1 : len(escaped)-1])
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func cut(s string) string {
+	if utf8.RuneCountInString(s) <= maxValue {
+		return s
+	}
+	return string([]rune(s)[:maxValue-1]) + "…"
+}
+
+// fold breaks a line at spaces so that each part has at most width characters; a
+// longer word is broken anywhere. A width of 0 or less folds nothing.
+func fold(s string, width int) []string {
+	if width <= 0 {
+		return []string{s}
+	}
+	var lines []string
+	for rest := []rune(s); len(rest) > 0; {
+		if len(rest) <= width {
+			return append(lines, string(rest))
+		}
+		end := width
+		for i := width; i > width/2; i-- {
+			if rest[i] == ' ' {
+				end = i
+				break
+			}
+		}
+		lines = append(lines, string(rest[:end]))
+		rest = []rune(strings.TrimLeft(string(rest[end:]), " "))
+	}
+	return lines
+}
