@@ -21,8 +21,11 @@ type patch struct {
 	file     string // where it stands, if not inline
 	named    string // as the kustomization spells the file
 	target   *types.Selector
-	kind     string // of a strategic merge patch without target
+	text     string // what stands in the kustomization, if inline
+	kind     string // of a strategic merge patch
 	name     string
+	// operations are the paths of a JSON patch, at their lines.
+	operations []yaml.Node
 }
 
 // names says whether the patch is about an object of that kind and name.
@@ -78,6 +81,7 @@ func (t *tree) patchDocuments(k *kustomization, p types.Patch, list string, i in
 			node = value
 		}
 		shift = textLine(node) - 1
+		base.text = p.Patch
 	}
 	roots, _ := documents("", data)
 	var all []patch
@@ -87,6 +91,11 @@ func (t *tree) patchDocuments(k *kustomization, p types.Patch, list string, i in
 		if root.Kind == yaml.MappingNode {
 			doc.kind = scalarAt(root, "kind")
 			doc.name = scalarAt(root, "metadata", "name")
+		}
+		if root.Kind == yaml.SequenceNode {
+			for _, op := range root.Content {
+				doc.operations = append(doc.operations, yaml.Node{Value: scalarAt(op, "path"), Line: op.Line + shift})
+			}
 		}
 		all = append(all, doc)
 	}

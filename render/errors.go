@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"plumbline.dev/plumbline/object"
@@ -52,10 +53,13 @@ var (
 		`merging (?:resources from '[^']*'|from generator)|loader\.New|` +
 		`accumulation err='[^']*(?:'[^']*'[^']*)*'|trouble configuring builtin \w+ with config|` +
 		`load(?:ing generator plugins|er)|failed to (?:load|apply) \w+): `)
-	configDump = regexp.MustCompile("(?s)with config: `.*`: ")
-	innerPath  = regexp.MustCompile(`path '/([^']*)'`)
-	resourceID = regexp.MustCompile(`\b([A-Za-z]\w*)\.([^.\s]+)\.(\[noGrp\]|[a-z0-9.-]+)/([^\s"]+?)\.(\[noNs\]|[a-z0-9-]+)(?:["\s;,:)]|$)`)
-	absolute   = regexp.MustCompile(`(^|[\s'"(])/([\w.-])`)
+	configDump   = regexp.MustCompile("(?s)with config: `.*`: ")
+	inlineText   = regexp.MustCompile(`\[patch: "(?:[^"\\]|\\.)*"\]`)
+	innerPath    = regexp.MustCompile(`path '/([^']*)'`)
+	resourceID   = regexp.MustCompile(`\b([A-Za-z]\w*)\.([^.\s]+)\.(\[noGrp\]|[a-z0-9.-]+)/([^\s"]+?)\.(\[noNs\]|[a-z0-9-]+)(?:["'\s;,:)]|$)`)
+	fileCause    = regexp.MustCompile(`(?s)accumulation err='(.*)': (?:must build at directory|[^:]*): .*file is not directory`)
+	absolute     = regexp.MustCompile(`((?:directory|root|path|at directory:) ')/`)
+	nothingThere = regexp.MustCompile(`(?s)Kind:"(\w+)".*Name:"([^"]+)".*does not exist; cannot merge or replace`)
 )
 
 // explain makes one line, with a position, of an error of kustomize's, and
@@ -66,6 +70,9 @@ func (t *tree) explain(err error) error {
 		return positioned
 	}
 	text := configDump.ReplaceAllString(err.Error(), "with config: ")
+	if m := fileCause.FindStringSubmatch(text); m != nil {
+		text = m[1] // it is a file, and this is what is wrong with it
+	}
 	at := object.Position{File: t.root.file}
 	if m := innerPath.FindAllStringSubmatch(text, -1); m != nil {
 		if k := t.known[m[len(m)-1][1]]; k != nil {
@@ -77,13 +84,20 @@ func (t *tree) explain(err error) error {
 			return err
 		}
 	}
-	if strings.Contains(text, "SecretGenerator") {
-		return object.At(at.File, t.lineOfSecrets(at.File), errors.New("secretGenerator: its sources are malformed (not shown, as they may hold secrets)"))
+	if strings.Contains(text, "SecretGenerator") || strings.Contains(text, "loading KV pairs") {
+		if p, ok := t.secretGenerator(at.File); ok {
+			return object.At(p.File, p.Line, errors.New("a generator's sources are malformed (not shown, as they may hold secrets)"))
+		}
+	}
+	if m := nothingThere.FindStringSubmatch(text); m != nil {
+		return t.idle(m[1], m[2])
 	}
 	if p, ok := t.culprit(text); ok {
 		at = p
 	}
-	text = oneLine(strings.ReplaceAll(text, "**** Too many", "\n"))
+	text = inlineText.ReplaceAllString(text, "the inline patch") // it may be a Secret's
+	text, _, _ = strings.Cut(text, "**** Too many")
+	text = oneLine(text)
 	for {
 		m := wrappers.FindString(text)
 		if m == "" {
@@ -94,7 +108,7 @@ func (t *tree) explain(err error) error {
 	if m := resourceID.FindStringSubmatch(text); m != nil && strings.Contains(text, "no matches for Id") {
 		text = fmt.Sprintf("the patch changes %s %s, which is not there", m[1], m[4])
 	}
-	text = absolute.ReplaceAllString(t.mask(text), "$1$2")
+	text = absolute.ReplaceAllString(t.mask(text), "$1")
 	if len(text) > maxErrorText {
 		text = strings.ToValidUTF8(text[:maxErrorText], "") + "…"
 	}
@@ -126,27 +140,53 @@ func (t *tree) duplicateIn(text string) error {
 
 // culprit finds the patch that an error speaks of by its target's identity.
 func (t *tree) culprit(text string) (object.Position, bool) {
-	if !strings.Contains(text, "patch") && !strings.Contains(text, "no matches for Id") {
+	if !strings.Contains(text, "patch") && !strings.Contains(text, "no matches for Id") && !strings.Contains(text, "operation") && !strings.Contains(text, "JSON") {
 		return object.Position{}, false
 	}
 	m := resourceID.FindStringSubmatch(text)
 	for _, dir := range sortedKeys(t.known) {
-		for _, p := range t.patchesOf(t.known[dir]) {
-			if m != nil && p.names(m[1], m[4]) || m == nil && p.file != "" && strings.Contains(text, `"`+p.named+`"`) {
+		k := t.known[dir]
+		for _, p := range slices.Concat(t.patchesOf(k), t.jsonPatchesOf(k)) {
+			switch {
+			case m != nil && p.names(m[1], m[4]),
+				m == nil && p.file != "" && strings.Contains(text, `"`+p.named+`"`),
+				m == nil && p.file == "" && p.text != "" && strings.Contains(text, strconv.Quote(strings.TrimSpace(p.text))):
 				return p.position, true
+			}
+			for _, op := range p.operations {
+				if strings.Contains(text, `"`+op.Value+`"`) || strings.Contains(text, "'"+op.Value+"'") {
+					return object.Position{File: p.position.File, Line: op.Line}, true
+				}
 			}
 		}
 	}
 	return object.Position{}, false
 }
 
-func (t *tree) lineOfSecrets(file string) int {
-	for _, k := range t.known {
-		if k.file == file {
-			return lineOf(k.root, "secretGenerator")
+// idle is the error about a generator that has nothing to merge into or replace.
+func (t *tree) idle(kind, name string) error {
+	at := object.Position{File: t.root.file}
+	for _, dir := range sortedKeys(t.known) {
+		for _, g := range t.known[dir].generators() {
+			if g.kind == kind && g.name == name && g.behavior != "" && g.behavior != "create" {
+				at = object.Position{File: t.known[dir].file, Line: g.line}
+			}
 		}
 	}
-	return 0
+	return object.At(at.File, at.Line, fmt.Errorf("the generator of %s %s finds nothing to merge into or to replace", kind, name))
+}
+
+// secretGenerator returns where secrets are generated: in the given file, or else
+// in the first that does.
+func (t *tree) secretGenerator(file string) (object.Position, bool) {
+	var found object.Position
+	for _, dir := range sortedKeys(t.known) {
+		k := t.known[dir]
+		if len(k.spec.SecretGenerator) > 0 && (found.File == "" || k.file == file) {
+			found = object.Position{File: k.file, Line: lineOf(k.root, "secretGenerator")}
+		}
+	}
+	return found, found.File != ""
 }
 
 // mask blots out the values of every Secret of the tree.
@@ -156,7 +196,7 @@ func (t *tree) mask(text string) string {
 		for _, g := range k.spec.SecretGenerator {
 			for _, literal := range g.LiteralSources {
 				_, value, _ := strings.Cut(literal, "=")
-				secrets = append(secrets, value, strings.Trim(value, `"'`))
+				secrets = append(secrets, literal, value, strings.Trim(value, `"'`))
 			}
 		}
 	}

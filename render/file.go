@@ -29,8 +29,7 @@ type file struct {
 
 func decode(name string, data []byte) *file {
 	f := &file{name: name, data: data}
-	if err := checkExpansion(data); err != nil {
-		f.err = object.At(name, 0, err)
+	if f.err = checkExpansion(name, data, 1); f.err != nil {
 		return f
 	}
 	f.objects, f.err = object.Decode(name, data)

@@ -41,8 +41,8 @@ func (f kustomizeFS) ReadFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if err := checkExpansion(data); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	if err := checkExpansion(name, data, 1); err != nil {
+		return nil, err
 	}
 	return data, nil
 }

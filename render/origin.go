@@ -69,18 +69,54 @@ func (o *origins) file(origin resource.Origin) string {
 func (o *origins) of(declared object.Object, origin resource.Origin) object.Origin {
 	file := o.file(origin)
 	chains := o.chains[file]
-	if len(chains) == 0 {
-		return object.Origin{Position: object.Position{File: file}}
-	}
-	if origin.Path == "" {
+	switch {
+	case origin.Path == "" && !strings.HasSuffix(origin.ConfiguredBy.Kind, "Generator"):
+		return o.search(declared, file)
+	case len(chains) == 0:
+		return object.Origin{Position: object.Position{File: file, Line: o.plugin(file, origin)}}
+	case origin.Path == "":
 		return o.ofGenerated(declared, file, chains)
 	}
+	found, _ := o.ofResource(declared, file)
+	return found
+}
+
+// search finds the origin of an object that lost its annotation, as a patch of
+// the annotations as a whole can do, by its kind and name.
+func (o *origins) search(declared object.Object, file string) object.Origin {
+	for _, name := range sortedKeys(o.tree.files) {
+		if found, ok := o.ofResource(declared, name); ok {
+			return found
+		}
+	}
+	return object.Origin{Position: object.Position{File: file}}
+}
+
+// plugin returns the line of the document that configures a generator.
+func (o *origins) plugin(file string, origin resource.Origin) int {
+	data, err := o.tree.src.readFile(file)
+	if err != nil {
+		return 0
+	}
+	roots, _ := documents(file, data)
+	for _, root := range roots {
+		if scalarAt(root, "kind") == origin.ConfiguredBy.Kind && scalarAt(root, "metadata", "name") == origin.ConfiguredBy.Name {
+			return root.Line
+		}
+	}
+	return 0
+}
+
+// ofResource returns the origin of an object in a resource file, and whether it
+// is certain.
+func (o *origins) ofResource(declared object.Object, file string) (object.Origin, bool) {
+	chains := o.chains[file]
 	var best object.Origin
 	for _, doc := range o.sources(declared, file) {
 		for _, chain := range chains {
 			found := object.Origin{Position: doc.Origin.Position, ChangedBy: changedBy(o.tree, chain, doc, declared)}
 			if renamed(doc.ID.Name, chain) == declared.ID.Name || doc.ID.Name == declared.ID.Name && len(chains) == 1 {
-				return found
+				return found, doc.ID.Kind == declared.ID.Kind
 			}
 			if best.File == "" {
 				best = found
@@ -90,7 +126,7 @@ func (o *origins) of(declared object.Object, origin resource.Origin) object.Orig
 	if best.File == "" {
 		best.File = file
 	}
-	return best
+	return best, false
 }
 
 // sources returns the documents of a file that may have become the object, the

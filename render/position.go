@@ -26,8 +26,8 @@ import (
 // It reads and parses the files each time: it is for findings, not for passes
 // over everything.
 func Position(fsys fs.FS, o object.Object, field []any) object.Position {
-	if o.Origin.File == "" {
-		return object.Position{}
+	if o.Origin.File == "" || len(field) == 0 {
+		return o.Origin.Position
 	}
 	l := locator{
 		src:    newSource(context.Background(), fsys, Options{}.withDefaults()),

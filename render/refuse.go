@@ -1,6 +1,7 @@
 package render
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"path"
@@ -53,9 +54,20 @@ func (t *tree) inputs(k *kustomization) {
 		if in.patch {
 			t.wellFormed(name, data)
 		}
+		if in.list == "crds" && len(data) == 0 {
+			t.abort(object.At(name, 0, errors.New("is empty")))
+		}
+	}
+	for i, g := range k.spec.ConfigMapGenerator {
+		t.literals(k, g.LiteralSources, "configMapGenerator", i)
+	}
+	for i, g := range k.spec.SecretGenerator {
+		t.literals(k, g.LiteralSources, "secretGenerator", i)
 	}
 	for i, p := range k.spec.PatchesStrategicMerge {
-		if inline(string(p)) {
+		if _, ok := t.local(k, lineOf(k.root, "patchesStrategicMerge", i), "patchesStrategicMerge", string(p)); !ok {
+			t.fatal = true
+		} else if inline(string(p)) {
 			t.inlinePatch(k, string(p), "patchesStrategicMerge", i)
 		}
 	}
@@ -67,13 +79,22 @@ func (t *tree) inputs(k *kustomization) {
 	}
 }
 
+// literals checks a generator's literals without ever showing one.
+func (t *tree) literals(k *kustomization, literals []string, list string, i int) {
+	for j, literal := range literals {
+		if key, _, ok := strings.Cut(literal, "="); !ok || key == "" {
+			t.abort(object.At(k.file, lineOf(k.root, list, i, "literals", j), fmt.Errorf("%s: a literal has the form key=value", list)))
+		}
+	}
+}
+
 func (t *tree) wellFormed(name string, data []byte) {
 	if err := checkText(name, data); err != nil {
 		t.abort(err)
 		return
 	}
-	if err := checkExpansion(data); err != nil {
-		t.abort(object.At(name, 0, err))
+	if err := checkExpansion(name, data, 1); err != nil {
+		t.abort(err)
 		return
 	}
 	if _, err := documents(name, data); err != nil {
@@ -83,14 +104,17 @@ func (t *tree) wellFormed(name string, data []byte) {
 
 // inlinePatch checks a patch that stands in the kustomization itself.
 func (t *tree) inlinePatch(k *kustomization, text string, at ...any) {
-	line := lineOf(k.root, at...)
-	if err := checkExpansion([]byte(text)); err != nil {
-		t.abort(object.At(k.file, line, err))
+	node, line := find(k.root, at...)
+	from := textLine(node)
+	if err := checkExpansion(k.file, []byte(text), from); err != nil {
+		t.abort(err)
 		return
 	}
 	if _, err := documents(k.file, []byte(text)); err != nil {
-		_, cause := splitYAMLError(fmt.Errorf("%w", unpositioned(err)))
-		t.abort(object.At(k.file, line, fmt.Errorf("%v: %w", at[0], cause)))
+		if inner := lineIn(err); inner > 0 {
+			line = inner + from - 1
+		}
+		t.abort(object.At(k.file, line, fmt.Errorf("%v: %w", at[0], unpositioned(err))))
 	}
 }
 
@@ -170,35 +194,42 @@ func (t *tree) plugins(k *kustomization) {
 		"generators": k.spec.Generators, "transformers": k.spec.Transformers, "validators": k.spec.Validators,
 	} {
 		for i, entry := range entries {
-			line := lineOf(k.root, list, i)
-			if strings.Contains(entry, "\n") {
-				t.pluginConfig(k.file, line, k.dir, []byte(entry))
-				continue
-			}
-			name, ok := t.local(k, line, list, entry)
-			if !ok {
-				t.fatal = true
-				continue
-			}
-			if t.src.isDir(name) {
-				t.abort(object.At(k.file, line, fmt.Errorf("%s: %s is a directory; name its files", list, entry)))
-				continue
-			}
-			data, err := t.src.readFile(name)
-			if err != nil {
-				t.abort(object.At(k.file, line, fmt.Errorf("%s: reading %s: %w", list, name, err)))
-				continue
-			}
-			t.pluginConfig(name, 0, k.dir, data)
+			t.plugin(k, list, entry, lineOf(k.root, list, i))
 		}
 	}
+}
+
+func (t *tree) plugin(k *kustomization, list, entry string, line int) {
+	if remote(entry) { // kustomize takes what it cannot parse for an address
+		t.abort(object.At(k.file, line, fmt.Errorf("%s: %s is remote, and a rendering fetches nothing", list, oneLine(entry))))
+		return
+	}
+	if strings.ContainsAny(entry, "\n{") {
+		t.pluginConfig(k.file, line, k.dir, []byte(entry))
+		return
+	}
+	name, ok := t.local(k, line, list, entry)
+	if !ok {
+		t.fatal = true
+		return
+	}
+	if t.src.isDir(name) {
+		t.abort(object.At(k.file, line, fmt.Errorf("%s: %s is a directory; name its files", list, entry)))
+		return
+	}
+	data, err := t.src.readFile(name)
+	if err != nil {
+		t.abort(object.At(k.file, line, fmt.Errorf("%s: reading %s: %w", list, name, err)))
+		return
+	}
+	t.pluginConfig(name, 0, k.dir, data)
 }
 
 // pluginConfig checks the documents of a plugin's configuration. A line of 0
 // means that data is the whole file.
 func (t *tree) pluginConfig(file string, line int, dir string, data []byte) {
-	if err := checkExpansion(data); err != nil {
-		t.abort(object.At(file, line, err))
+	if err := checkExpansion(file, data, max(line, 1)); err != nil {
+		t.abort(err)
 		return
 	}
 	roots, err := documents(file, data)
@@ -257,7 +288,7 @@ func localOnly(v any, dir string) error {
 		}
 	case string:
 		if strings.Contains(v, "\n") {
-			return checkExpansion([]byte(v))
+			return unpositioned(checkExpansion("", []byte(v), 1))
 		}
 		for _, name := range []string{v, sourceFile(v)} {
 			if remote(name) {

@@ -83,6 +83,7 @@ func (t *tree) visit(dir string, above []string) *kustomization {
 	above = append(slices.Clone(above), dir)
 	t.resources(k, "resources", k.spec.Resources, above)
 	t.resources(k, "bases", k.spec.Bases, above)
+	t.once(k)
 	t.components(k, above)
 	t.inputs(k)
 	t.plugins(k)
@@ -117,8 +118,8 @@ func (k *kustomization) parse() error {
 	if err := checkText(k.file, k.data); err != nil {
 		return err
 	}
-	if err := checkExpansion(k.data); err != nil {
-		return object.At(k.file, 0, err)
+	if err := checkExpansion(k.file, k.data, 1); err != nil {
+		return err
 	}
 	roots, err := documents(k.file, k.data)
 	if err != nil {
@@ -171,12 +172,16 @@ func kindName(t reflect.Type) string {
 // check refuses what has no place in a hermetic build and says whether the
 // kustomization may be followed.
 func (t *tree) check(k *kustomization) bool {
-	for _, name := range []string{"helmCharts", "helmGlobals", "helmChartInflationGenerator"} {
-		if key, _ := field(k.root, name); key != nil {
-			t.abort(object.At(k.file, key.Line, fmt.Errorf("%s: Helm charts are not rendered; commit the rendered manifests", key.Value)))
+	spec := k.spec
+	for name, used := range map[string]bool{
+		"helmCharts":                  spec.HelmCharts != nil,
+		"helmGlobals":                 spec.HelmGlobals != nil,
+		"helmChartInflationGenerator": spec.HelmChartInflationGenerator != nil,
+	} {
+		if used {
+			t.abort(object.At(k.file, lineOf(k.root, name), fmt.Errorf("%s: Helm charts are not rendered; commit the rendered manifests", name)))
 		}
 	}
-	spec := k.spec
 	spec.FixKustomization()
 	for _, text := range spec.EnforceFields() {
 		t.abort(object.At(k.file, lineOf(k.root, "apiVersion"), errors.New(text)))
@@ -199,7 +204,7 @@ func (t *tree) resources(k *kustomization, list string, entries []string, above 
 			return
 		case !ok:
 		case t.src.isDir(name):
-			if t.cyclic(k, line, name, above) {
+			if t.cyclic(k, line, name, above) || !t.builds(k, line, list, name) {
 				break
 			}
 			base := t.visit(name, above)
@@ -227,8 +232,8 @@ func (t *tree) components(k *kustomization, above []string) {
 			t.fatal = true
 			continue
 		}
-		if !t.src.isDir(name) {
-			t.abort(object.At(k.file, line, fmt.Errorf("components: %s is not a directory", entry)))
+		if !t.builds(k, line, "components", name) {
+			t.fatal = true
 			continue
 		}
 		component := t.visit(name, above)
@@ -257,13 +262,27 @@ func (t *tree) local(k *kustomization, line int, list, entry string) (string, bo
 // cyclic reports a base that is one of the directories that led to it, or holds
 // one of them.
 func (t *tree) cyclic(k *kustomization, line int, name string, above []string) bool {
-	for _, dir := range above {
+	for i, dir := range above {
 		if dir == name || name == "." || strings.HasPrefix(dir, name+"/") {
-			t.report(k, line, "%s holds %s, which builds on it: a cycle", name, dir)
+			t.report(k, line, "a cycle: %s", strings.Join(append(slices.Clone(above[i:]), name), " → "))
 			return true
 		}
 	}
 	return false
+}
+
+// builds says whether a directory has a kustomization, and reports it if not.
+func (t *tree) builds(k *kustomization, line int, list, name string) bool {
+	entries, err := t.src.readDir(name)
+	if err != nil {
+		t.report(k, line, "%s: reading %s: %w", list, name, err)
+		return false
+	}
+	if len(kustomizationFiles(entries)) == 0 {
+		t.report(k, line, "%s: %s has no kustomization file", list, name)
+		return false
+	}
+	return true
 }
 
 // load reads a resource file once and reports what is wrong with it.
@@ -284,4 +303,28 @@ func (t *tree) load(k *kustomization, line int, list, name string) *file {
 		t.errs = append(t.errs, f.err)
 	}
 	return f
+}
+
+// once reports what the resource files of one kustomization declare twice, and
+// leaves it out.
+func (t *tree) once(k *kustomization) {
+	first := map[object.ID]object.Object{}
+	for _, name := range slices.Compact(slices.Clone(k.files)) {
+		f := t.files[name]
+		var kept []object.Object
+		for _, o := range f.objects {
+			id := o.ID
+			if id.Namespace == "default" {
+				id.Namespace = ""
+			}
+			if earlier, ok := first[id]; ok && earlier.Origin.Position != o.Origin.Position {
+				f.err = errors.Join(f.err, duplicate(earlier, o))
+				t.errs = append(t.errs, duplicate(earlier, o))
+				continue
+			}
+			first[id] = o
+			kept = append(kept, o)
+		}
+		f.objects = kept
+	}
 }

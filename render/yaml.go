@@ -20,8 +20,9 @@ import (
 const maxExpansion = 1_000_000
 
 // checkExpansion refuses YAML whose aliases expand beyond bounds, or into
-// themselves. What is not YAML passes: whoever parses it will say so.
-func checkExpansion(data []byte) error {
+// themselves. What is not YAML passes: whoever parses it will say so. The line of
+// an error counts from the given one, which is 1 for a file.
+func checkExpansion(file string, data []byte, from int) error {
 	if !bytes.ContainsRune(data, '*') || !bytes.ContainsRune(data, '&') {
 		return nil
 	}
@@ -32,7 +33,7 @@ func checkExpansion(data []byte) error {
 			return nil //nolint:nilerr // not YAML, or the end
 		}
 		if _, err := expansion(&document, map[*yaml.Node]int{}); err != nil {
-			return err
+			return object.At(file, lineIn(err)+from-1, unpositioned(err))
 		}
 	}
 }
@@ -45,7 +46,7 @@ func expansion(n *yaml.Node, known map[*yaml.Node]int) (int, error) {
 	}
 	if count, ok := known[n]; ok {
 		if count < 0 {
-			return 0, errors.New("an alias refers to itself")
+			return 0, object.At("", n.Line, errors.New("an alias refers to itself"))
 		}
 		return count, nil
 	}
@@ -59,7 +60,7 @@ func expansion(n *yaml.Node, known map[*yaml.Node]int) (int, error) {
 			return 0, err
 		}
 		if total += count; total > maxExpansion {
-			return 0, fmt.Errorf("expands to more than %d values through its aliases", maxExpansion)
+			return 0, object.At("", child.Line, fmt.Errorf("expands to more than %d values through its aliases", maxExpansion))
 		}
 	}
 	if n.Anchor != "" {
