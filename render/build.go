@@ -119,6 +119,9 @@ func (t *tree) replacements(origins bool) (map[string][]byte, error) {
 	replaced := map[string][]byte{}
 	for _, k := range t.known {
 		spec, edited := k.without()
+		if modern, ok := t.modern(spec); ok {
+			spec, edited = modern, true
+		}
 		if k == t.root && origins && !t.asksOrigins() {
 			spec.BuildMetadata = append(slices.Clone(spec.BuildMetadata), types.OriginAnnotations)
 			edited = true
@@ -170,6 +173,26 @@ func (k *kustomization) without() (types.Kustomization, bool) {
 	spec.Resources = keep("resources", spec.Resources)
 	spec.Bases = keep("bases", spec.Bases)
 	return spec, true
+}
+
+// modern returns a kustomization with those deprecated fields renamed of which
+// kustomize makes exactly the same, so that it has no warning to print. The
+// labels are only the same under its default configuration.
+func (t *tree) modern(spec types.Kustomization) (types.Kustomization, bool) {
+	edited := spec.Bases != nil || spec.ImageTags != nil
+	spec.Resources, spec.Bases = slices.Concat(spec.Resources, spec.Bases), nil
+	spec.Images, spec.ImageTags = slices.Concat(spec.Images, spec.ImageTags), nil
+	for _, k := range t.known {
+		if len(k.spec.Configurations) > 0 {
+			return spec, edited
+		}
+	}
+	if spec.CommonLabels != nil {
+		common := types.Label{Pairs: spec.CommonLabels, IncludeSelectors: true}
+		spec.Labels, spec.CommonLabels = append(slices.Clone(spec.Labels), common), nil
+		edited = true
+	}
+	return spec, edited
 }
 
 // run calls kustomize and waits for it no longer than the source's context. A

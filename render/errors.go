@@ -29,11 +29,27 @@ func flatten(errs []error) []error {
 		if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only a join itself is taken apart
 			flat = append(flat, flatten(several.Unwrap())...)
 		} else if err != nil {
-			flat = append(flat, err)
+			flat = append(flat, onLine(err))
 		}
 	}
 	return flat
 }
+
+// onLine returns an error whose text, file name included, takes one line, even
+// if a hostile repository has names that take more.
+func onLine(err error) error {
+	if !strings.ContainsAny(err.Error(), "\n\r") {
+		return err
+	}
+	p := positionOf(err)
+	return object.At(oneLine(p.File), p.Line, folded{unpositioned(err)})
+}
+
+// folded is an error with its text on one line.
+type folded struct{ error }
+
+func (f folded) Error() string { return oneLine(f.error.Error()) }
+func (f folded) Unwrap() error { return f.error }
 
 func positionOf(err error) object.Position {
 	var positioned *object.Error
@@ -59,6 +75,7 @@ var (
 	resourceID   = regexp.MustCompile(`\b([A-Za-z]\w*)\.([^.\s]+)\.(\[noGrp\]|[a-z0-9.-]+)/([^\s"]+?)\.(\[noNs\]|[a-z0-9-]+)(?:["'\s;,:)]|$)`)
 	fileCause    = regexp.MustCompile(`(?s)accumulation err='(.*)': (?:must build at directory|[^:]*): .*file is not directory`)
 	absolute     = regexp.MustCompile(`((?:directory|root|path|at directory:) ')/`)
+	unbuilt      = regexp.MustCompile(`reading the built (\S+) (\S+): json: unsupported type: map`)
 	nothingThere = regexp.MustCompile(`(?s)Kind:"(\w+)".*Name:"([^"]+)".*does not exist; cannot merge or replace`)
 )
 
@@ -87,6 +104,11 @@ func (t *tree) explain(err error) error {
 	if strings.Contains(text, "SecretGenerator") || strings.Contains(text, "loading KV pairs") {
 		if p, ok := t.secretGenerator(at.File); ok {
 			return object.At(p.File, p.Line, errors.New("a generator's sources are malformed (not shown, as they may hold secrets)"))
+		}
+	}
+	if m := unbuilt.FindStringSubmatch(text); m != nil {
+		if o := t.named(m[1], m[2]); len(o) > 0 {
+			return object.At(o[0].Origin.File, o[0].Origin.Line, fmt.Errorf("kustomize cannot encode %s %s: a key of one of its mappings is not a text; quote it", m[1], m[2]))
 		}
 	}
 	if m := nothingThere.FindStringSubmatch(text); m != nil {
@@ -121,14 +143,7 @@ func (t *tree) duplicateIn(text string) error {
 	if m == nil {
 		return nil
 	}
-	var found []object.Object
-	for _, name := range sortedKeys(t.files) {
-		for _, o := range t.files[name].objects {
-			if o.ID.Kind == m[1] && strings.Contains(m[4], o.ID.Name) {
-				found = append(found, o)
-			}
-		}
-	}
+	found := t.named(m[1], m[4])
 	switch len(found) {
 	case 0:
 		return nil
@@ -138,9 +153,23 @@ func (t *tree) duplicateIn(text string) error {
 	return duplicate(found[0], found[1])
 }
 
+// named returns the documents of a kind that may have become an object of that
+// name.
+func (t *tree) named(kind, name string) []object.Object {
+	var found []object.Object
+	for _, file := range sortedKeys(t.files) {
+		for _, o := range t.files[file].objects {
+			if o.ID.Kind == kind && strings.Contains(name, o.ID.Name) {
+				found = append(found, o)
+			}
+		}
+	}
+	return found
+}
+
 // culprit finds the patch that an error speaks of by its target's identity.
 func (t *tree) culprit(text string) (object.Position, bool) {
-	if !strings.Contains(text, "patch") && !strings.Contains(text, "no matches for Id") && !strings.Contains(text, "operation") && !strings.Contains(text, "JSON") {
+	if !strings.Contains(text, "patch") && !strings.Contains(text, "no matches for Id") && !strings.Contains(text, "for path") {
 		return object.Position{}, false
 	}
 	m := resourceID.FindStringSubmatch(text)

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"math"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -33,7 +32,7 @@ func decode(name string, data []byte) *file {
 		return f
 	}
 	f.objects, f.err = object.Decode(name, data)
-	f.indirect = indirect(data)
+	f.indirect = indirect(data) || slices.ContainsFunc(f.objects, func(o object.Object) bool { return odd(o.Content) }) && anyUnusual(data)
 	for i, o := range f.objects {
 		content, ok := asKustomize(o.Content)
 		f.objects[i].Content = content
@@ -126,24 +125,86 @@ func whole(v any) (any, bool) {
 	return v, false
 }
 
-// suspicious finds texts in which kustomize's reading may differ from Decode's:
-// anchors, tags, dates, special floats, annotations that steer kustomize,
-// content beside a document separator, line ends and marks of other systems.
-var suspicious = regexp.MustCompile(`[&*!\r]|\d{4}-\d{1,2}-\d|\.(?i:inf|nan)|<<|config\.(kubernetes|k8s)\.io/|(?m:^(---[^\n]*\S|\.\.\.|%))|\x{FEFF}`)
-
-// certain are the ones of which no closer look is needed.
-var certain = regexp.MustCompile(`\r|config\.(kubernetes|k8s)\.io/|(?m:^(---[^\n]*\S|\.\.\.|%))|\x{FEFF}`)
-
 // indirect says whether a file has to go through kustomize for certainty.
 func indirect(data []byte) bool {
-	if !suspicious.Match(data) {
-		return false
-	}
-	if certain.Match(data) {
-		return true
-	}
+	return steered(data) || suspicious(data) && anyUnusual(data)
+}
+
+func anyUnusual(data []byte) bool {
 	roots, err := documents("", data)
 	return err != nil || slices.ContainsFunc(roots, unusual)
+}
+
+// odd says whether a key may have been something else than a text, or a value is
+// missing.
+func odd(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case map[string]any:
+		for k, item := range v {
+			if k == "" || strings.ContainsAny(k[:1], "0123456789+-.~") || slices.Contains([]string{"null", "true", "false"}, strings.ToLower(k)) || odd(item) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, odd)
+	}
+	return false
+}
+
+// steered finds what kustomize certainly treats in its own way: annotations that
+// steer it, content beside a document separator, line ends and marks of other
+// systems.
+func steered(data []byte) bool {
+	for _, mark := range []string{"config.kubernetes.io/", "config.k8s.io/", "\r", "\ufeff", "\n...", "\n%"} {
+		if bytes.Contains(data, []byte(mark)) {
+			return true
+		}
+	}
+	if bytes.HasPrefix(data, []byte("%")) || bytes.HasPrefix(data, []byte("...")) {
+		return true
+	}
+	for rest := data; ; {
+		i := bytes.Index(rest, []byte("---"))
+		if i < 0 {
+			return false
+		}
+		atLineStart := len(rest) == len(data) && i == 0 || i > 0 && rest[i-1] == '\n'
+		line, _, _ := bytes.Cut(rest[i+3:], []byte("\n"))
+		if atLineStart && len(bytes.TrimSpace(line)) > 0 {
+			return true
+		}
+		rest = rest[i+3:]
+	}
+}
+
+// suspicious finds, in one quick pass, bytes of what unusual looks for: anchors,
+// aliases, tags, merge keys, dates, special floats.
+func suspicious(data []byte) bool {
+	for i, c := range data {
+		switch c {
+		case '&', '*', '!':
+			return true
+		case '<':
+			if i+1 < len(data) && data[i+1] == '<' {
+				return true
+			}
+		case '.':
+			if word := data[i+1 : min(i+4, len(data))]; bytes.EqualFold(word, []byte("inf")) || bytes.EqualFold(word, []byte("nan")) {
+				return true
+			}
+		case '-':
+			if i >= 4 && i+1 < len(data) && digits(data[i-4:i]) && digits(data[i+1:i+2]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func digits(data []byte) bool {
+	return !slices.ContainsFunc(data, func(c byte) bool { return c < '0' || c > '9' })
 }
 
 func unusual(n *yaml.Node) bool {
@@ -155,8 +216,21 @@ func unusual(n *yaml.Node) bool {
 	case n.Kind == yaml.ScalarNode && n.Tag == "!!float":
 		return strings.ContainsAny(strings.ToLower(n.Value), "in")
 	}
+	if n.Style&yaml.FlowStyle != 0 && slices.ContainsFunc(n.Content, missing) {
+		return true // an empty text, once it is encoded again
+	}
+	if n.Kind == yaml.MappingNode {
+		for i := 0; i < len(n.Content); i += 2 {
+			key := n.Content[i]
+			if key.Tag != "!!str" || strings.ContainsAny(key.Value, "!&*") { // kustomize cannot encode it, or not so that it reads the same
+				return true
+			}
+		}
+	}
 	return slices.ContainsFunc(n.Content, unusual)
 }
+
+func missing(n *yaml.Node) bool { return n.Tag == "!!null" && n.Value == "" }
 
 // checkText refuses what is not UTF-8.
 func checkText(name string, data []byte) error {

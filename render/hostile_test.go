@@ -134,6 +134,7 @@ func TestHostile(t *testing.T) {
 		{"the same resource twice", files("kustomization.yaml", "resources: [cm.yaml, a]\n", "cm.yaml", configMap, "a/kustomization.yaml", "namePrefix: ''\nresources: [cm.yaml]\ncommonAnnotations: {a: b}\n", "a/cm.yaml", configMap), "ConfigMap cm is declared a second time, after"},
 		{"component among resources", files("kustomization.yaml", "resources:\n- c\n- cm.yaml\n", "cm.yaml", configMap, "c/kustomization.yaml", "kind: Component\napiVersion: kustomize.config.k8s.io/v1alpha1\nnamePrefix: x\n"), "kustomization.yaml:2: resources: c is a Component"},
 		{"unknown openapi version", files("kustomization.yaml", "resources: [cm.yaml]\nopenapi: {version: v0}\n", "cm.yaml", configMap), "kustomization.yaml"},
+		{"keys that are no texts", files("kustomization.yaml", "resources: [cm.yaml]\n", "cm.yaml", configMap+"data: {8080: x}\n"), "cm.yaml:1: kustomize cannot encode ConfigMap cm"},
 		{"empty CRD", files("kustomization.yaml", "resources: [cm.yaml]\ncrds: [x.yaml]\n", "cm.yaml", configMap, "x.yaml", ""), "x.yaml: is empty"},
 		{"nothing there", fstest.MapFS{}, ".: declares nothing"},
 		{"many kustomized files", listing(many(2000)), ""},

@@ -18,6 +18,7 @@ var quirks = map[string]string{
 	"special floats":        "a: '.inf'\nb: .infinity\n",
 	"dates":                 "a: 2020-01-01\nb: 2020-01-01T00:00:00Z\nc: '2020-01-01'\n",
 	"nulls":                 "a: null\nb: ~\nc:\nd: [null]\ne: {}\nf: []\ng: ''\n",
+	"missing in a flow":     "a: {b: , c}\nd: {e: null}\n",
 	"anchors":               "a: &x {b: 1}\nc: *x\nd: [*x, *x]\n",
 	"merge keys":            "a: &x {b: 1, c: 2}\nd:\n  <<: *x\n  c: 3\n",
 	"tags":                  "a: !!str 1\nb: !!int '2'\nc: !!binary aGk=\n",
