@@ -205,7 +205,7 @@ func (d *dirSource) committed(file string) (revision, error) {
 	if err != nil {
 		return revision{}, err
 	}
-	name := path.Join(d.prefix, file)
+	name := path.Join(d.prefix, d.files.real(file))
 	inHead, err := d.head.File(name)
 	if errors.Is(err, object.ErrFileNotFound) || strings.HasPrefix(name, "../") {
 		return revision{}, ErrNotCommitted

@@ -78,12 +78,21 @@ func (d *dirFS) stat(name string) (fs.FileInfo, error) {
 // leadsToGit reports whether links lead from name into .git, whose configuration
 // may hold credentials.
 func (d *dirFS) leadsToGit(name string) bool {
+	return slices.Contains(strings.Split(d.real(name), "/"), ".git")
+}
+
+// real returns name with its symbolic links followed, or name itself where they
+// lead nowhere or outside.
+func (d *dirFS) real(name string) string {
 	real, err := filepath.EvalSymlinks(filepath.Join(d.root.Name(), filepath.FromSlash(name)))
 	if err != nil {
-		return false
+		return name
 	}
 	below, err := filepath.Rel(d.root.Name(), real)
-	return err == nil && slices.Contains(strings.Split(filepath.ToSlash(below), "/"), ".git")
+	if err != nil || !filepath.IsLocal(below) {
+		return name
+	}
+	return filepath.ToSlash(below)
 }
 
 // admit refuses what is not a file within the limits.
