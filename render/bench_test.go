@@ -131,7 +131,7 @@ func FuzzRender(f *testing.F) {
 			Position(fsys, o, []any{"metadata", "name"})
 			Position(fsys, o, []any{"data", "a", 0, map[string]any{"name": "x"}})
 		}
-		if err == nil {
+		if err == nil && !strings.Contains(strings.ToLower(kustomization), "openapi") { // a schema would stay behind
 			checkAgainstKustomize(t, fsys, ".", "")
 		}
 	})

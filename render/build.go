@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/openapi"
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"plumbline.dev/plumbline/object"
@@ -26,7 +27,7 @@ const originAnnotation = "config.kubernetes.io/origin"
 const maxCopied = 8 << 20
 
 // kustomizing admits one build at a time: kustomize keeps the OpenAPI schema of
-// the build in a global variable.
+// the build in global variables.
 var kustomizing = make(chan struct{}, 1)
 
 // built is one resource of kustomize's output.
@@ -214,6 +215,10 @@ func (t *tree) run(replaced map[string][]byte) ([]built, error) {
 		defer func() { <-kustomizing }()
 		var out outcome
 		out.err = recovered(func() (err error) {
+			if t.ownSchema() {
+				openapi.ResetOpenAPI()
+				defer openapi.ResetOpenAPI()
+			}
 			out.resources, err = kustomize(kustomizeFS{src: t.src, replaced: replaced}, t.root.dir, t.asksOrigins())
 			return err
 		})
@@ -225,6 +230,17 @@ func (t *tree) run(replaced map[string][]byte) ([]built, error) {
 	case <-ctx.Done():
 		return nil, t.src.expired()
 	}
+}
+
+// ownSchema says whether a kustomization brings an OpenAPI schema. Kustomize keeps
+// such a schema for the next build, which would then merge lists by other rules.
+func (t *tree) ownSchema() bool {
+	for _, k := range t.known {
+		if len(k.spec.OpenAPI) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func kustomize(fsys kustomizeFS, dir string, keepOrigins bool) ([]built, error) {

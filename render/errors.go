@@ -2,6 +2,7 @@ package render
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -85,6 +86,9 @@ func (t *tree) explain(err error) error {
 	var positioned *object.Error
 	if errors.As(err, &positioned) {
 		return positioned
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return object.At(t.root.file, 0, err)
 	}
 	text := configDump.ReplaceAllString(err.Error(), "with config: ")
 	if m := fileCause.FindStringSubmatch(text); m != nil {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -132,6 +133,7 @@ func TestHostile(t *testing.T) {
 		{"missing JSON path", files("kustomization.yaml", "resources: [cm.yaml]\npatches:\n- target: {kind: ConfigMap}\n  patch: |-\n    - op: remove\n      path: /nowhere\n", "cm.yaml", configMap), "kustomization.yaml:5: "},
 		{"copy bomb", files("kustomization.yaml", "resources: [cm.yaml]\npatches:\n- target: {kind: ConfigMap}\n  patch: |\n"+strings.Repeat("    - {op: copy, from: /data, path: /data/x}\n    - {op: copy, from: /data, path: /data/y}\n", 40), "cm.yaml", configMap+"data: {a: b}\n"), "kustomization.yaml"},
 		{"the same resource twice", files("kustomization.yaml", "resources: [cm.yaml, a]\n", "cm.yaml", configMap, "a/kustomization.yaml", "namePrefix: ''\nresources: [cm.yaml]\ncommonAnnotations: {a: b}\n", "a/cm.yaml", configMap), "ConfigMap cm is declared a second time, after"},
+		{"a file listed twice", files("kustomization.yaml", "resources:\n- cm.yaml\n- ./cm.yaml\n", "cm.yaml", configMap), "kustomization.yaml:3: resources: ./cm.yaml is listed twice"},
 		{"component among resources", files("kustomization.yaml", "resources:\n- c\n- cm.yaml\n", "cm.yaml", configMap, "c/kustomization.yaml", "kind: Component\napiVersion: kustomize.config.k8s.io/v1alpha1\nnamePrefix: x\n"), "kustomization.yaml:2: resources: c is a Component"},
 		{"unknown openapi version", files("kustomization.yaml", "resources: [cm.yaml]\nopenapi: {version: v0}\n", "cm.yaml", configMap), "kustomization.yaml"},
 		{"keys that are no texts", files("kustomization.yaml", "resources: [cm.yaml]\n", "cm.yaml", configMap+"data: {8080: x}\n"), "cm.yaml:1: kustomize cannot encode ConfigMap cm"},
@@ -196,6 +198,54 @@ func TestBounds(t *testing.T) {
 				t.Errorf("a bound is reported %d times", n)
 			}
 		})
+	}
+}
+
+// TestConcurrent renders the same trees from many goroutines: kustomize itself
+// must not be called by two at once.
+func TestConcurrent(t *testing.T) {
+	overlay := files("kustomization.yaml", "resources: [cm.yaml]\nnamePrefix: p-\nopenapi: {path: schema.json}\n", "cm.yaml", configMap, "schema.json", `{"definitions": {}}`)
+	var group sync.WaitGroup
+	for i := range 20 {
+		group.Go(func() {
+			options := Options{}
+			if i%5 == 0 {
+				options.Timeout = time.Millisecond
+			}
+			result, err := Render(context.Background(), overlay, ".", options)
+			if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+			if err == nil && len(result.Objects) != 1 {
+				t.Errorf("got %d objects", len(result.Objects))
+			}
+		})
+	}
+	group.Wait()
+}
+
+// TestSchemaDoesNotLeak renders a tree with an OpenAPI schema of its own before
+// one without: the second must still merge containers by their names.
+func TestSchemaDoesNotLeak(t *testing.T) {
+	foreign := files("kustomization.yaml", "resources: [cm.yaml]\nnamePrefix: p-\nopenapi: {path: schema.json}\n", "cm.yaml", configMap, "schema.json", `{"definitions": {}}`)
+	pod := "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n"
+	patched := files("kustomization.yaml", "resources: [pod.yaml]\npatches: [{path: patch.yaml}]\n",
+		"pod.yaml", pod+"  - {name: a, image: a}\n  - {name: b, image: b}\n", "patch.yaml", pod+"  - {name: b, tty: true}\n")
+	nested := files("kustomization.yaml", "resources: [base]\nnameSuffix: -s\n")
+	for name, f := range foreign {
+		nested["base/"+name] = f
+	}
+	for _, first := range []fs.FS{foreign, nested} {
+		if _, err := Render(context.Background(), first, ".", Options{}); err != nil {
+			t.Fatal(err)
+		}
+		result, err := Render(context.Background(), patched, ".", Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if containers, _ := valueAt(result.Objects[0].Content, []any{"spec", "containers"}).([]any); len(containers) != 2 {
+			t.Errorf("got containers %v", containers)
+		}
 	}
 }
 

@@ -196,6 +196,7 @@ func (t *tree) check(k *kustomization) bool {
 // resources follows the entries of resources or bases. One that cannot be
 // followed is reported and left out.
 func (t *tree) resources(k *kustomization, list string, entries []string, above []string) {
+	seen := k.reached()
 	for i, entry := range entries {
 		line := lineOf(k.root, list, i)
 		name, ok := t.local(k, line, list, entry)
@@ -203,6 +204,8 @@ func (t *tree) resources(k *kustomization, list string, entries []string, above 
 		case t.full:
 			return
 		case !ok:
+		case seen[name]:
+			t.report(k, line, "%s: %s is listed twice", list, entry)
 		case t.src.isDir(name):
 			if t.cyclic(k, line, name, above) || !t.builds(k, line, list, name) {
 				break
@@ -212,16 +215,30 @@ func (t *tree) resources(k *kustomization, list string, entries []string, above 
 				t.report(k, line, "%s: %s is a Component: list it under components", list, entry)
 				break
 			}
+			seen[name] = true
 			k.bases = append(k.bases, base)
 			continue
 		default:
 			if f := t.load(k, line, list, name); f != nil {
+				seen[name] = true
 				k.files = append(k.files, name)
 				continue
 			}
 		}
 		k.dropped = append(k.dropped, drop{list, i})
 	}
+}
+
+// reached returns the files and directories that the kustomization lists so far.
+func (k *kustomization) reached() map[string]bool {
+	seen := map[string]bool{}
+	for _, name := range k.files {
+		seen[name] = true
+	}
+	for _, base := range k.bases {
+		seen[base.dir] = true
+	}
+	return seen
 }
 
 func (t *tree) components(k *kustomization, above []string) {
