@@ -71,7 +71,7 @@ func TestHTTPCredentials(t *testing.T) {
 				hidesSecrets(t, fmt.Sprintf("%s %+v", s.URL, opts), user, secret)
 				return
 			}
-			err := refused(t, opts, c.says...)
+			err := failure(t, opts, c.says...)
 			hidesSecrets(t, fmt.Sprintf("%v %+v %#v", err, err, err), user, secret, base64.StdEncoding.EncodeToString([]byte(user+":"+secret+"!")))
 			_, err = gitsource.Resolve(t.Context(), opts)
 			says(t, err, "authentication failed")
@@ -206,7 +206,7 @@ func TestFailuresAreTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := refused(t, gitsource.Options{URL: c.url}, c.says)
+			err := failure(t, gitsource.Options{URL: c.url}, c.says)
 			if strings.Contains(err.Error(), "\x1b") {
 				t.Errorf("%q holds control characters", err)
 			}
@@ -227,42 +227,4 @@ func TestLocalRepositories(t *testing.T) {
 			t.Errorf("%s: fetched again: %v", url, err)
 		}
 	}
-}
-
-func TestSSH(t *testing.T) {
-	t.Parallel()
-	server := gitsourcetest.ServeSSH(t, oneCommit(t))
-	other := gitsourcetest.ServeSSH(t, oneCommit(t))
-	for name, c := range map[string]struct {
-		auth gitsource.Auth
-		says []string
-	}{
-		"key":              {auth: gitsource.Auth{SSHKey: server.Key, KnownHosts: server.KnownHosts}},
-		"locked key":       {auth: gitsource.Auth{SSHKey: server.LockedKey, SSHPassphrase: server.Passphrase, KnownHosts: server.KnownHosts}},
-		"no passphrase":    {gitsource.Auth{SSHKey: server.LockedKey, KnownHosts: server.KnownHosts}, []string{"give its passphrase"}},
-		"wrong passphrase": {gitsource.Auth{SSHKey: server.LockedKey, SSHPassphrase: secret, KnownHosts: server.KnownHosts}, []string{"does not open"}},
-		"no key in it":     {gitsource.Auth{SSHKey: []byte(secret), KnownHosts: server.KnownHosts}, []string{"not a private key"}},
-		"key not let in":   {gitsource.Auth{SSHKey: other.Key, KnownHosts: server.KnownHosts}, []string{"authentication failed", "SSH keys"}},
-		"unknown host":     {gitsource.Auth{SSHKey: server.Key, KnownHosts: other.KnownHosts}, []string{"host key", "is unknown", "SHA256:", "known_hosts"}},
-		"changed host":     {gitsource.Auth{SSHKey: server.Key, KnownHosts: gitsourcetest.OtherHostKey(t, server.Address)}, []string{"host key", "has changed", "SHA256:"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			opts := gitsource.Options{URL: server.URL, Auth: c.auth}
-			if len(c.says) > 0 {
-				err := refused(t, opts, c.says...)
-				hidesSecrets(t, err.Error(), secret, "git@")
-				return
-			}
-			s := fetch(t, opts)
-			if got := contents(t, s.FS())["a.yaml"]; got != "1" {
-				t.Errorf("got %q", got)
-			}
-			if again, err := gitsource.Fetch(t.Context(), opts, s); err != nil || again != s {
-				t.Errorf("fetched again: %v", err)
-			}
-		})
-	}
-	missing := strings.Replace(server.URL, "repo.git", "other.git", 1)
-	refused(t, gitsource.Options{URL: missing, Auth: gitsource.Auth{SSHKey: server.Key, KnownHosts: server.KnownHosts}}, "repository not found")
 }

@@ -102,13 +102,13 @@ func explainTrace(ctx context.Context, err error, s source) error {
 // boundStore reads objects until its context ends.
 type boundStore struct {
 	storer.EncodedObjectStorer
-	ctx context.Context
+	ended func() error // the context's Err
 }
 
 // EncodedObject implements storer.EncodedObjectStorer.
 func (b boundStore) EncodedObject(t plumbing.ObjectType, h plumbing.Hash) (plumbing.EncodedObject, error) {
-	if b.ctx.Err() != nil {
-		return nil, b.ctx.Err()
+	if err := b.ended(); err != nil {
+		return nil, err
 	}
 	return b.EncodedObjectStorer.EncodedObject(t, h)
 }
@@ -143,7 +143,7 @@ func blameFile(ctx context.Context, r revision) (lines []Line, err error) {
 			lines, err = nil, fmt.Errorf("tracing its history: %v", r)
 		}
 	}()
-	commit, err := object.GetCommit(boundStore{r.store, ctx}, r.commit)
+	commit, err := object.GetCommit(boundStore{r.store, ctx.Err}, r.commit)
 	if err != nil {
 		return nil, err
 	}

@@ -231,7 +231,7 @@ func lineFeeds(content []byte) []byte {
 // dirty compares the work tree with HEAD, in a goroutine because go-git's status
 // knows no context.
 func (d *dirSource) dirty(ctx context.Context, limits Limits) (bool, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, limits.Timeout, &timeout{limits.Timeout})
+	ctx, cancel := context.WithTimeoutCause(ctx, limits.Timeout, &timeoutError{limits.Timeout})
 	defer cancel()
 	type result struct {
 		dirty bool

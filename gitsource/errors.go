@@ -16,14 +16,14 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/transport"
 )
 
-// refusal is a finished explanation: what is wrong and what to do, in words that
+// refusedError is a finished explanation: what is wrong and what to do, in words that
 // hold no secret.
-type refusal struct{ text string }
+type refusedError struct{ text string }
 
-func (r *refusal) Error() string { return r.text }
+func (r *refusedError) Error() string { return r.text }
 
 func refusef(format string, args ...any) error {
-	return &refusal{fmt.Sprintf(format, args...)}
+	return &refusedError{fmt.Sprintf(format, args...)}
 }
 
 // explain turns the error of a conversation with the remote into one that says
@@ -39,7 +39,7 @@ func (r remote) explain(ctx context.Context, err, hint error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	var known *refusal
+	var known *refusedError
 	if errors.As(err, &known) || errors.As(hint, &known) {
 		return known
 	}
@@ -47,9 +47,9 @@ func (r remote) explain(ctx context.Context, err, hint error) error {
 		hint = err
 	}
 	if text := r.advice(err, hint); text != "" {
-		return &refusal{r.redact(text)}
+		return &refusedError{r.redact(text)}
 	}
-	return &refusal{r.redact(oneLine(hint.Error()))}
+	return &refusedError{r.redact(oneLine(hint.Error()))}
 }
 
 // advice knows the failures that people can do something about.

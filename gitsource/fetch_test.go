@@ -29,7 +29,13 @@ func fetch(t *testing.T, opts gitsource.Options) *gitsource.Snapshot {
 }
 
 // refused fetches, which must fail with an error that has all the parts.
-func refused(t *testing.T, opts gitsource.Options, parts ...string) error {
+func refused(t *testing.T, opts gitsource.Options, parts ...string) {
+	t.Helper()
+	_ = failure(t, opts, parts...)
+}
+
+// failure is refused for who wants to know more about the error.
+func failure(t *testing.T, opts gitsource.Options, parts ...string) error {
 	t.Helper()
 	_, err := gitsource.Fetch(t.Context(), opts, nil)
 	if err == nil {
@@ -283,7 +289,7 @@ func TestCancel(t *testing.T) {
 	server := gitsourcetest.Serve(t, repo, gitsourcetest.ServerOptions{
 		Intercept: func(_ http.ResponseWriter, req *http.Request) bool { <-req.Context().Done(); return true },
 	})
-	err := refused(t, gitsource.Options{URL: server.Repo(), Limits: gitsource.Limits{Timeout: time.Millisecond}}, "not done within 1ms")
+	err := failure(t, gitsource.Options{URL: server.Repo(), Limits: gitsource.Limits{Timeout: time.Millisecond}}, "not done within 1ms")
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("timeout: %v", err)
 	}

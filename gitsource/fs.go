@@ -110,7 +110,7 @@ func (t *treeFS) target(link resolved) ([]step, error) {
 type linkError struct{ name, why string }
 
 func (e linkError) Error() string {
-	return fmt.Sprintf("symbolic link %s %s", e.name, e.why)
+	return fmt.Sprintf("symbolic link %s %s", quoted(e.name), e.why)
 }
 
 func leadsOut(link string) error {

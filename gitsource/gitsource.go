@@ -86,19 +86,19 @@ func prepare(ctx context.Context, opts Options) (remote, context.Context, contex
 		return remote{}, nil, nil, err
 	}
 	limits := opts.Limits.withDefaults()
-	ctx, cancel := context.WithTimeoutCause(ctx, limits.Timeout, &timeout{limits.Timeout})
+	ctx, cancel := context.WithTimeoutCause(ctx, limits.Timeout, &timeoutError{limits.Timeout})
 	r := remote{endpoint: e, auth: opts.Auth.withUserinfo(e), meter: &meter{limit: limits.Bytes}}
 	return r, ctx, cancel, nil
 }
 
-// timeout is the cause of a context that ran into Limits.Timeout.
-type timeout struct{ after time.Duration }
+// timeoutError is the cause of a context that ran into Limits.Timeout.
+type timeoutError struct{ after time.Duration }
 
-func (t *timeout) Error() string {
+func (t *timeoutError) Error() string {
 	return fmt.Sprintf("not done within %s: the server is slow or does not answer; raise the timeout if that is expected", t.after)
 }
 
-func (t *timeout) Unwrap() error { return context.DeadlineExceeded }
+func (t *timeoutError) Unwrap() error { return context.DeadlineExceeded }
 
 func fetchSnapshot(ctx context.Context, r remote, opts Options, last *Snapshot) (*Snapshot, error) {
 	c, err := r.connect(ctx, opts.Ref)
@@ -139,9 +139,10 @@ type fetch struct {
 	lost       map[plumbing.Hash]int64
 	lostDeltas int
 
-	entries int  // tree entries seen so far
-	nested  int  // submodules around the tree at hand
-	shallow bool // some history was left behind
+	charged int64 // bytes that were unpacked
+	entries int   // tree entries seen so far
+	nested  int   // submodules around the tree at hand
+	shallow bool  // some history was left behind
 	mounts  []mount
 }
 
@@ -152,11 +153,10 @@ type mount struct {
 }
 
 func (f *fetch) snapshot(r remote, head Head, commit *object.Commit, root *node) *Snapshot {
-	head.Commit = commit.Hash.String()
 	return &Snapshot{
 		URL:    r.endpoint.String(),
 		Ref:    head.Ref,
-		Commit: head.Commit,
+		Commit: commit.Hash.String(),
 		Time:   commit.Committer.When,
 		Author: commit.Author.Name,
 		Email:  commit.Author.Email,

@@ -49,7 +49,6 @@ func (f *fetch) unpack(ctx context.Context, pack io.Reader) error {
 type unpacker struct {
 	fetch    *fetch
 	scanner  *packfile.Scanner
-	charged  int64
 	byOffset map[int64]*packed
 	byHash   map[plumbing.Hash]*packed
 	waiting  map[plumbing.Hash][]*packed // deltas whose base comes later, by its hash
@@ -68,10 +67,10 @@ type packed struct {
 // charge counts an object against the budget.
 func (u *unpacker) charge(size int64) error {
 	limit := u.fetch.limits.Bytes
-	if size < 0 || size > limit || u.charged+size+objectOverhead > limit {
+	if size < 0 || size > limit || u.fetch.charged+size+objectOverhead > limit {
 		return refusef("the repository unpacks to more than %s, which is the limit: raise the byte limit or fetch less history", bytesText(limit))
 	}
-	u.charged += size + objectOverhead
+	u.fetch.charged += size + objectOverhead
 	return nil
 }
 

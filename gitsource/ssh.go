@@ -19,7 +19,7 @@ import (
 // user's ssh_config is not read.
 func openSSH(ctx context.Context, r remote) (session, error) {
 	address := r.endpoint.address("22")
-	keys, done, err := sshKeys(r.auth)
+	keys, done, err := sshKeys(ctx, r.auth)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func shellQuoted(s string) string {
 }
 
 // sshKeys returns how to log in, and what to call when that is over.
-func sshKeys(a Auth) (ssh.AuthMethod, func(), error) {
+func sshKeys(ctx context.Context, a Auth) (ssh.AuthMethod, func(), error) {
 	nothing := func() {}
 	if len(a.SSHKey) > 0 {
 		signer, err := parseKey(a)
@@ -103,7 +103,7 @@ func sshKeys(a Auth) (ssh.AuthMethod, func(), error) {
 	if socket == "" {
 		return nil, nil, refusef("authentication failed: no SSH key is given and no SSH agent is running: give a private key")
 	}
-	conn, err := net.Dial("unix", socket)
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
 	if err != nil {
 		return nil, nil, refusef("authentication failed: no SSH key is given and the SSH agent does not answer: give a private key")
 	}

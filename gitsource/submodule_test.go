@@ -103,7 +103,7 @@ func TestSubmoduleTricks(t *testing.T) {
 			})
 			server := gitsourcetest.Serve(t, repo, gitsourcetest.ServerOptions{})
 			server.Add("v.git", victim)
-			err := refused(t, gitsource.Options{URL: server.Repo(), Submodules: true}, c.says)
+			err := failure(t, gitsource.Options{URL: server.Repo(), Submodules: true}, c.says)
 			hidesSecrets(t, err.Error(), user, secret)
 			fetch(t, gitsource.Options{URL: server.Repo()}) // without submodules none of it matters
 		})

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -75,7 +76,7 @@ func (w *walk) directory(ctx context.Context, dir *node, at string) error {
 		return context.Cause(ctx)
 	}
 	if w.depth++; w.depth > maxDepth {
-		return refusef("%s lies more than %d directories deep", at, maxDepth)
+		return refusef("%s lies more than %d directories deep", quoted(at), maxDepth)
 	}
 	defer func() { w.depth-- }()
 	t, err := object.GetTree(w.fetch.store, dir.hash)
@@ -150,17 +151,21 @@ func checkName(name, at string) error {
 	switch {
 	case name == "", name == ".", name == "..", strings.EqualFold(name, ".git"),
 		strings.ContainsAny(name, "/\x00"), !utf8.ValidString(name):
-		return refusef("the repository has an entry %s in %s: such a name is refused, because it could reach files outside of the repository", quoted(name), quoted(at))
+		return refusef("the repository has an entry %q in %s: such a name is refused, because it could reach files outside of the repository", name, quoted(at))
 	}
 	return nil
 }
 
-// quoted writes a foreign path for people.
+// quoted writes a foreign path for people: as it stands, unless it holds what
+// does not belong on a terminal.
 func quoted(name string) string {
 	if name == "" {
 		return "the root"
 	}
-	return fmt.Sprintf("%q", name)
+	if q := strconv.Quote(name); q != `"`+name+`"` || strings.Contains(name, " ") {
+		return q
+	}
+	return name
 }
 
 // size returns the size of a blob in the tree, or why it cannot be had.
@@ -173,7 +178,7 @@ func (f *fetch) size(h plumbing.Hash, name string) (int64, error) {
 		case ok:
 			return 0, tooLarge(name, lost, limit)
 		case f.lostDeltas+len(f.lost) > 0:
-			return 0, refusef("file %s is larger than %s, which is the limit, or is packed as a difference to such a file: raise the file size limit or fetch less history", name, bytesText(limit))
+			return 0, refusef("file %s is larger than %s, which is the limit, or is packed as a difference to such a file: raise the file size limit or fetch less history", quoted(name), bytesText(limit))
 		}
 		return 0, refusef("file %s is missing from what the server sent", quoted(name))
 	}
@@ -187,5 +192,5 @@ func (f *fetch) size(h plumbing.Hash, name string) (int64, error) {
 }
 
 func tooLarge(name string, size, limit int64) error {
-	return refusef("file %s has %s, which is over the limit of %s a file: raise the file size limit if it belongs there", name, bytesText(size), bytesText(limit))
+	return refusef("file %s has %s, which is over the limit of %s a file: raise the file size limit if it belongs there", quoted(name), bytesText(size), bytesText(limit))
 }

@@ -26,10 +26,19 @@ type SSHServer struct {
 	Address string
 	// KnownHosts is the line of known_hosts for the server.
 	KnownHosts []byte
-	// Key is the private key that is let in, in PEM; LockedKey is the same,
-	// encrypted with Passphrase.
-	Key, LockedKey []byte
-	Passphrase     string
+	// Key is the private key that is let in, in PEM.
+	Key []byte
+
+	t       testing.TB
+	private ed25519.PrivateKey
+}
+
+// LockedKey returns Key encrypted with a passphrase, which takes its time.
+func (s *SSHServer) LockedKey(passphrase string) []byte {
+	s.t.Helper()
+	locked, err := ssh.MarshalPrivateKeyWithPassphrase(s.private, "", []byte(passphrase))
+	check(s.t, err)
+	return pem.EncodeToMemory(locked)
 }
 
 // ServeSSH serves a repository over SSH until the test ends.
@@ -51,10 +60,7 @@ func ServeSSH(t testing.TB, repo *Repo) *SSHServer {
 	t.Cleanup(func() { listener.Close() })
 	go accept(listener, config, repo)
 
-	const passphrase = "open sesame"
 	plain, err := ssh.MarshalPrivateKey(private, "")
-	check(t, err)
-	locked, err := ssh.MarshalPrivateKeyWithPassphrase(private, "", []byte(passphrase))
 	check(t, err)
 	address := listener.Addr().String()
 	return &SSHServer{
@@ -62,8 +68,8 @@ func ServeSSH(t testing.TB, repo *Repo) *SSHServer {
 		Address:    address,
 		KnownHosts: knownHosts(address, host.PublicKey()),
 		Key:        pem.EncodeToMemory(plain),
-		LockedKey:  pem.EncodeToMemory(locked),
-		Passphrase: passphrase,
+		t:          t,
+		private:    private,
 	}
 }
 
