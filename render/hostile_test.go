@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"runtime"
 	"strings"
 	"sync"
@@ -74,7 +75,19 @@ func (l linkedFS) Open(name string) (fs.File, error) {
 	return l.FS.Open(name)
 }
 
+// offline fails the test for every request, and leaves no program to run.
+type offline struct{ t *testing.T }
+
+func (o offline) RoundTrip(r *http.Request) (*http.Response, error) {
+	o.t.Errorf("the rendering asks for %s", r.URL)
+	return nil, errors.New("offline")
+}
+
 func TestHostile(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	before := http.DefaultTransport
+	http.DefaultTransport = offline{t}
+	t.Cleanup(func() { http.DefaultTransport = before })
 	patched := "resources: [cm.yaml]\npatches: [{path: p.yaml}]\n"
 	for _, test := range []struct {
 		name string
