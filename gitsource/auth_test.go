@@ -68,7 +68,7 @@ func TestHTTPCredentials(t *testing.T) {
 			opts := gitsource.Options{URL: c.url, Auth: c.auth}
 			if len(c.says) == 0 {
 				s := fetch(t, opts)
-				hidesSecrets(t, fmt.Sprintf("%s %+v", s.URL, opts), user, secret)
+				hidesSecrets(t, fmt.Sprintf("%s %v %+v %#v %+v", s.URL, s, *s, s, opts), user, secret)
 				return
 			}
 			err := failure(t, opts, c.says...)

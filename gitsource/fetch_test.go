@@ -219,6 +219,13 @@ func TestUnchangedRefCostsOneRequest(t *testing.T) {
 		t.Error(diff)
 	}
 
+	repo.AnnotatedTag("v1", first.Commit)
+	opts.Ref = "v1"
+	tagged := fetch(t, opts)
+	if s, err := gitsource.Fetch(t.Context(), opts, tagged); err != nil || s != tagged || s.Commit != first.Commit {
+		t.Errorf("Fetch of an unchanged annotated tag = %v, %v, want the same", s, err)
+	}
+	opts.Ref = "main"
 	deeper := opts
 	deeper.Depth = gitsource.FullHistory
 	if s, err := gitsource.Fetch(t.Context(), deeper, first); err != nil || s == first {

@@ -108,9 +108,11 @@ func (o Options) depth() int {
 	return o.Depth
 }
 
-// key is equal for options that fetch the same thing from the same place.
+// key is equal for options that fetch the same thing from the same place. It
+// stays with the Snapshot, so it holds no credentials.
 func (o Options) key() optionsKey {
-	return optionsKey{url: o.URL, ref: o.Ref, depth: o.depth(), submodules: o.Submodules, limits: o.Limits.withDefaults()}
+	e, _ := parseEndpoint(o.URL) // checked before anything is fetched
+	return optionsKey{url: e.String(), ref: o.Ref, depth: o.depth(), submodules: o.Submodules, limits: o.Limits.withDefaults()}
 }
 
 type optionsKey struct {

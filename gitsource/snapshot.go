@@ -38,6 +38,14 @@ type Snapshot struct {
 	head   Head
 }
 
+// String names the repository and commit, without credentials.
+func (s *Snapshot) String() string {
+	if s.Commit == "" {
+		return s.URL
+	}
+	return s.URL + "@" + s.Commit
+}
+
 // source is where a snapshot's files and history are.
 type source interface {
 	fileSystem() fs.FS
