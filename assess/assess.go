@@ -35,6 +35,10 @@ type Options struct {
 	// Namespaces restricts the pass to objects in these namespaces, and leaves
 	// cluster-scoped ones out. Empty means everything.
 	Namespaces []string
+	// Ownerless says that the source has no ownership records at all, as a dump
+	// without managedFields: what differs can be told, that nothing was added
+	// cannot.
+	Ownerless bool
 	// Ignore are the rules that leave fields out of the comparison.
 	Ignore []Ignore
 }
@@ -157,6 +161,8 @@ func (p *pass) readTypes(ctx context.Context, objects []object.Object) error {
 // one is the word about one object, given what the source answered.
 func (p *pass) one(d object.Object, answer cluster.Answer) Assessment {
 	switch {
+	case errors.Is(answer.Err, cluster.ErrNotFound) && policy.GoesByItself(d):
+		return Assessment{Declared: d, Verdict: finding.Finished}
 	case errors.Is(answer.Err, cluster.ErrNotFound):
 		return Assessment{Declared: d, Verdict: finding.Missing, Findings: []finding.Finding{policy.Missing(d, "")}}
 	case errors.Is(answer.Err, cluster.ErrNotServed):
@@ -167,6 +173,12 @@ func (p *pass) one(d object.Object, answer cluster.Answer) Assessment {
 		return unknown(d, errors.New("nothing is known about it"))
 	}
 	diff := differ.Compare(d, answer.Object, p.types.Type(d.ID.Group, d.ID.Version, d.ID.Kind), p.differOptions(d.ID))
+	if p.options.Ownerless {
+		if len(diff.Changes) == 0 {
+			return unknown(d, errors.New("what git declares is there, but without managedFields additions cannot be seen: dump with --show-managed-fields"))
+		}
+		diff.Unattributed = false
+	}
 	a := Assessment{Declared: d, Verdict: finding.InSync, Findings: policy.Drift(d, diff)}
 	for _, f := range a.Findings {
 		if f.Severity > finding.Info {

@@ -9,7 +9,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -140,6 +142,15 @@ func (c *Cluster) Resource(group, version, kind string) (Resource, error) {
 		return Resource{}, fmt.Errorf("the API service of %s does not answer, so its kinds are not known: %w", gvk.GroupVersion(), err)
 	}
 	return Resource{}, fmt.Errorf("%w: %s in %s", ErrNotServed, kind, gvk.GroupVersion())
+}
+
+// GroupVersions returns every group version that the server serves, sorted.
+func (c *Cluster) GroupVersions() []string {
+	versions := map[string]bool{}
+	for gvk := range c.kinds {
+		versions[gvk.GroupVersion().String()] = true
+	}
+	return slices.Sorted(maps.Keys(versions))
 }
 
 // explain says in which way the API server as a whole could not be used.

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/json"
 
 	"plumbline.dev/plumbline/object"
@@ -155,7 +156,7 @@ func (c *Cluster) page(ctx context.Context, g group, next string) (page, error) 
 	if next != "" {
 		request = request.Param("continue", next)
 	}
-	data, err := request.DoRaw(ctx)
+	data, err := raw(ctx, request)
 	if err != nil {
 		return p, err
 	}
@@ -163,7 +164,7 @@ func (c *Cluster) page(ctx context.Context, g group, next string) (page, error) 
 }
 
 func (c *Cluster) get(ctx context.Context, g group, id object.ID) (object.Object, error) {
-	data, err := c.rest.Get().AbsPath(g.path(), id.Name).DoRaw(ctx)
+	data, err := raw(ctx, c.rest.Get().AbsPath(g.path(), id.Name))
 	if err != nil {
 		return object.Object{}, classify(err, "reading "+id.String())
 	}
@@ -176,6 +177,17 @@ func (c *Cluster) get(ctx context.Context, g group, id object.ID) (object.Object
 		return object.Object{}, fmt.Errorf("reading %s: %w", id, err)
 	}
 	return o, nil
+}
+
+// raw returns the body of an answer. For a refusal the error is the server's own
+// Status, which alone tells a missing object from a missing kind.
+func raw(ctx context.Context, request *rest.Request) ([]byte, error) {
+	result := request.Do(ctx)
+	data, err := result.Raw()
+	if err != nil {
+		return nil, result.Error()
+	}
+	return data, nil
 }
 
 // decode reads JSON as the API server means it: integers stay integers. The

@@ -84,6 +84,9 @@ func (c *Cluster) components(ctx context.Context, document openapi.GroupVersionW
 	if err := json.Unmarshal(data, &parsed); err != nil {
 		return nil, err
 	}
+	for _, s := range parsed.Components.Schemas {
+		forgetProse(s)
+	}
 	c.keep(file, parsed.Components.Schemas)
 	return parsed.Components.Schemas, nil
 }
@@ -101,9 +104,6 @@ func (c *Cluster) cacheFile(url string) string {
 func (c *Cluster) keep(file string, components Components) {
 	if file == "" || os.MkdirAll(filepath.Dir(file), 0o700) != nil {
 		return
-	}
-	for _, s := range components {
-		forgetProse(s)
 	}
 	data, err := json.Marshal(components)
 	if err != nil {

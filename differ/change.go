@@ -1,6 +1,9 @@
 package differ
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // What stands for a Secret's values. Two marks show that the values differ
 // without showing either.
@@ -14,6 +17,9 @@ const (
 func (w *walker) change(op Op, declared, live any, writer Writer) {
 	if slices.ContainsFunc(w.options.Ignore, func(p Pattern) bool { return p.matches(w.path) }) {
 		return
+	}
+	if writer.Time.IsZero() {
+		writer.NotBefore = w.lastDeployed()
 	}
 	c := Change{Path: pathOf(w.path), Op: op, Declared: plain(declared), Live: live, Writer: writer}
 	if w.sensitive() {
@@ -47,16 +53,16 @@ func (w *walker) sensitive() bool {
 	return true
 }
 
-// unrecorded is the writer of a change that left no record: it came after the
-// deployer's last write.
-func (w *walker) unrecorded() Writer {
-	var writer Writer
+// lastDeployed is when the deployer last wrote the object: a change without a
+// time came after it.
+func (w *walker) lastDeployed() time.Time {
+	var last time.Time
 	for _, o := range w.owners {
-		if o.role == deployer && o.writer.Time.After(writer.NotBefore) {
-			writer.NotBefore = o.writer.Time
+		if o.role == deployer && o.writer.Time.After(last) {
+			last = o.writer.Time
 		}
 	}
-	return writer
+	return last
 }
 
 // plain returns v without the marks that canonicalise left in it.

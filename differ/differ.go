@@ -40,11 +40,12 @@ type Writer struct {
 	// record. Manager is empty where no record is left: the server keeps none of
 	// a field's removal.
 	Manager, Operation, Subresource string
-	// Time is when the manager last wrote this object, to the second. Where
-	// Manager is empty it is zero.
+	// Time is when the manager last wrote this object, to the second. It is zero
+	// where the server recorded none: for a removal, and through the scale
+	// subresource.
 	Time time.Time
-	// NotBefore is set where Manager is empty: the change came after this time,
-	// at which the deployer last wrote the object.
+	// NotBefore is set where Time is not: the change came after this time, at
+	// which the deployer last wrote the object.
 	NotBefore time.Time
 	// Person says that the manager is a tool which people use by hand.
 	Person bool

@@ -33,6 +33,10 @@ var KnownControllers = []string{
 	"external-provisioner",
 	"external-snapshotter",
 	"snapshot-controller",
+	"clusterrole-aggregation-controller",
+	"api-priority-and-fairness-config-producer-v1",
+	"ResourceClaimController",
+	"storage-version-migrator-controller",
 	"kwok",
 }
 

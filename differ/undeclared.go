@@ -29,12 +29,15 @@ func (w *walker) undeclared(live any, n *node, p place) {
 	switch {
 	case !byController && !byDeployer && !byForeign:
 		return // a default of the server's
-	case byForeign && !byController && !byDeployer:
+	case !byController && !byDeployer:
 		last, _ := w.lastWriter(p)
 		w.change(Added, nil, live, last.writer)
-	case byController && !byDeployer && !byForeign:
+	case !byDeployer && !byForeign:
 		last, _ := w.lastWriter(p)
 		w.controlled(live, last)
+	case !byController && !byForeign && w.byApply(p):
+		last, _ := w.lastWriter(p)
+		w.change(Released, nil, live, last.writer)
 	case w.within(live, n, p): // several sides: judged one level down
 	case byController:
 		last, _ := w.lastWriter(p)
@@ -42,6 +45,17 @@ func (w *walker) undeclared(live any, n *node, p place) {
 	default:
 		w.released(live, p)
 	}
+}
+
+// byApply tells whether the deployer applied the place: what it applied was in
+// git, and is no default.
+func (w *walker) byApply(p place) bool {
+	for i, fields := range p {
+		if fields != nil && w.owners[i].role == deployer && w.owners[i].writer.Operation == "Apply" {
+			return true
+		}
+	}
+	return false
 }
 
 // atLabels tells whether the walk stands on the object's labels or annotations.
@@ -81,23 +95,16 @@ func (w *walker) divided(p place) bool {
 	return false
 }
 
-// released judges a value that the deployer owns and git does not declare. An
-// applied one was in git before. With an update the deployer owns the server's
-// defaults as well, and only client-side apply's own record of what it sent
-// tells them apart.
+// released judges a value without parts that the deployer owns, perhaps together
+// with others, and git does not declare. An applied one was in git before. With
+// an update the deployer owns the server's defaults as well, and only client-side
+// apply's own record of what it sent tells them apart.
 func (w *walker) released(live any, p place) {
 	last, _ := w.lastWriter(p)
-	for i, fields := range p {
-		if fields != nil && w.owners[i].role == deployer && w.owners[i].writer.Operation == "Apply" {
-			w.change(Released, nil, live, w.owners[i].writer)
-			return
-		}
-	}
-	if last.role == foreign {
+	switch {
+	case last.role == foreign:
 		w.change(Added, nil, live, last.writer)
-		return
-	}
-	if w.wasApplied() {
+	case w.byApply(p) || w.wasApplied():
 		w.change(Released, nil, live, last.writer)
 	}
 }

@@ -144,7 +144,7 @@ func (w *walker) leaf(declared, live any, n *node, p place) {
 	case known:
 		w.change(Modified, declared, live, last.writer)
 	default:
-		w.change(Modified, declared, live, w.unrecorded())
+		w.change(Modified, declared, live, Writer{})
 	}
 }
 
@@ -266,7 +266,7 @@ func (w *walker) absent(declared any) {
 		}
 	}
 	w.declared++
-	w.change(Removed, declared, nil, w.unrecorded())
+	w.change(Removed, declared, nil, Writer{})
 }
 
 func allOmitted(fields map[string]any) bool {

@@ -67,6 +67,9 @@ const (
 	Drifted Verdict = "Drifted"
 	// Missing: the server says that it does not exist.
 	Missing Verdict = "Missing"
+	// Finished: it does not exist, as git wants it: a Job that deletes itself once
+	// it has finished. Whether it ever ran cannot be told.
+	Finished Verdict = "Finished"
 	// Unknown: it could not be compared. Unknown is never clean.
 	Unknown Verdict = "Unknown"
 )

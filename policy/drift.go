@@ -80,3 +80,13 @@ func Missing(declared object.Object, reason string) finding.Finding {
 		Message: message, Advice: "apply what git declares, or remove the object from git",
 	}
 }
+
+// GoesByItself tells whether git declares an object that deletes itself, so that
+// its absence says nothing: a Job with a time to live after it has finished.
+func GoesByItself(declared object.Object) bool {
+	if declared.ID.Group != "batch" || declared.ID.Kind != "Job" {
+		return false
+	}
+	spec, _ := declared.Content["spec"].(map[string]any)
+	return spec["ttlSecondsAfterFinished"] != nil
+}

@@ -163,16 +163,20 @@ func (t *text) writer(w differ.Writer) string {
 	case w.Manager == "" && w.NotBefore.IsZero():
 		return "by someone who left no record"
 	case w.Manager == "":
-		return "left no record, after " + t.when(w.NotBefore)
+		return "by someone who left no record, after " + t.when(w.NotBefore)
 	}
 	name := printable(w.Manager)
 	if w.Subresource != "" {
 		name += " (" + printable(w.Subresource) + ")"
 	}
-	if w.Time.IsZero() {
+	switch {
+	case !w.Time.IsZero():
+		return "by " + name + " " + t.when(w.Time)
+	case !w.NotBefore.IsZero():
+		return "by " + name + " after " + t.when(w.NotBefore)
+	default:
 		return "by " + name
 	}
-	return "by " + name + " " + t.when(w.Time)
 }
 
 // when is short on a terminal, exact elsewhere.
@@ -209,6 +213,7 @@ func (t *text) summary(r Report) {
 		style   string
 	}{
 		{finding.InSync, "in sync", green},
+		{finding.Finished, "finished and gone", green},
 		{finding.Drifted, "drifted", red},
 		{finding.Missing, "missing", red},
 		{finding.Unknown, "not compared", purple},

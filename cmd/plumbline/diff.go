@@ -117,11 +117,12 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	source, warnings, err := o.source(ctx, progress, &options)
+	source, err := o.source(ctx, progress, &options)
 	if err != nil {
 		return 0, err
 	}
 	progress.say(fmt.Sprintf("comparing %d objects", len(declared.objects)))
+	var warnings []string
 	assessments, err := assess.All(ctx, declared.objects, source, options)
 	if ctx.Err() != nil {
 		return 0, ctx.Err()
@@ -153,45 +154,42 @@ func (o diffOptions) rules() (assess.Options, error) {
 
 // source opens what the live objects come from and fills in the namespace that
 // it implies.
-func (o diffOptions) source(ctx context.Context, progress *progress, options *assess.Options) (assess.Source, []string, error) {
+func (o diffOptions) source(ctx context.Context, progress *progress, options *assess.Options) (assess.Source, error) {
 	options.Namespace = "default"
 	if o.live != "" {
 		if n := o.kube.Namespace; n != nil && *n != "" {
 			options.Namespace = *n
 		}
-		return o.dump()
+		return o.dump(options)
 	}
 	loader := o.kube.ToRawKubeConfigLoader()
 	config, err := loader.ClientConfig()
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the kubeconfig: %w (use --kubeconfig and --context, or --live for a comparison without a cluster)", err)
+		return nil, fmt.Errorf("reading the kubeconfig: %w (use --kubeconfig and --context, or --live for a comparison without a cluster)", err)
 	}
 	if options.Namespace, _, err = loader.Namespace(); err != nil {
-		return nil, nil, fmt.Errorf("reading the kubeconfig: %w", err)
+		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
 	}
 	progress.say("asking the API server what it serves")
-	c, err := cluster.Connect(ctx, config, cluster.Options{CacheDir: cacheDir()})
-	return c, nil, err
+	return cluster.Connect(ctx, config, cluster.Options{CacheDir: cacheDir()})
 }
 
-func (o diffOptions) dump() (assess.Source, []string, error) {
+// dump reads the live objects from a file.
+func (o diffOptions) dump(options *assess.Options) (assess.Source, error) {
 	data, err := os.ReadFile(o.live)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the live objects: %w", err)
+		return nil, fmt.Errorf("reading the live objects: %w", err)
 	}
 	objects, err := object.Decode(o.live, data)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the live objects: %w", err)
+		return nil, fmt.Errorf("reading the live objects: %w", err)
 	}
 	if len(objects) == 0 {
-		return nil, nil, errors.New("reading the live objects: " + o.live + " holds none")
+		return nil, errors.New("reading the live objects: " + o.live + " holds none")
 	}
 	dump := assess.NewDump(objects)
-	var warnings []string
-	if !dump.HasOwners() {
-		warnings = append(warnings, o.live+" has no managedFields, so additions cannot be seen: dump it with --show-managed-fields")
-	}
-	return dump, warnings, nil
+	options.Ownerless = !dump.HasOwners()
+	return dump, nil
 }
 
 // cacheDir is where schemas are kept between runs, "" where there is no place.

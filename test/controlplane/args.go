@@ -35,7 +35,7 @@ func (p *plane) apiserverArgs(auditLog string) []string {
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + p.path("serviceaccount.key"),
 		"--service-account-signing-key-file=" + p.path("serviceaccount.key"),
-		"--service-cluster-ip-range=10.96.0.0/16",
+		"--service-cluster-ip-range=" + serviceRange,
 		"--authorization-mode=RBAC",
 		"--allow-privileged",
 		"--endpoint-reconciler-type=none", // nothing routes to it, and loopback is not a valid endpoint

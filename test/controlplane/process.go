@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -54,7 +55,7 @@ func (s *supervisor) start(executable, name string, args ...string) error {
 	c.Args[0] = name
 	c.Stdout, c.Stderr = logFile, logFile
 	c.ExtraFiles = []*os.File{s.read}
-	c.Env = append(os.Environ(), lifeline.Env+"=3")
+	c.Env = append(withoutProxy(os.Environ()), lifeline.Env+"=3")
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := c.Start(); err != nil {
 		return fmt.Errorf("starting %s: %w", name, err)
@@ -67,6 +68,15 @@ func (s *supervisor) start(executable, name string, args ...string) error {
 		s.failed <- p
 	}()
 	return nil
+}
+
+// withoutProxy drops the settings by which the API server would call webhooks
+// through a proxy: the control plane talks to nobody outside of this machine.
+func withoutProxy(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(setting string) bool {
+		name, _, _ := strings.Cut(strings.ToUpper(setting), "=")
+		return name == "HTTP_PROXY" || name == "HTTPS_PROXY" || name == "ALL_PROXY"
+	})
 }
 
 // stop ends every component, last started first, and waits for each: politely

@@ -147,7 +147,11 @@ type plane struct {
 	admin      *kubernetes.Clientset
 }
 
-var serviceIP = net.IPv4(10, 96, 0, 1)
+// serviceRange is where Services get their addresses. It is within loopback, so
+// that an API server that calls a webhook's Service reaches nobody else's machine.
+const serviceRange = "127.96.0.0/16"
+
+var serviceIP = net.IPv4(127, 96, 0, 1)
 
 // prepare makes everything that the components read: keys, certificates,
 // kubeconfigs and the audit policy.

@@ -1,0 +1,167 @@
+// Package e2e tests the plumbline binary against a real API server.
+package e2e
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"plumbline.dev/plumbline/test/testenv"
+)
+
+var (
+	env       *testenv.Env
+	plumbline string // path of the binary
+)
+
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "plumbline-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	plumbline = filepath.Join(dir, "plumbline")
+	build := exec.Command("go", "build", "-o", plumbline, "plumbline.dev/plumbline/cmd/plumbline")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "building plumbline: %v\n%s", err, out)
+		return 1
+	}
+	return testenv.Main(m, 2, &env)
+}
+
+// masters may do everything, so that tests need no roles where rights are not
+// the point.
+const masters = "system:masters"
+
+// result is what one run of plumbline did.
+type result struct {
+	stdout, stderr string
+	code           int
+}
+
+// secrets are values that no run may ever print, in plain or in base64.
+var secrets struct {
+	sync.Mutex
+	values []string
+}
+
+// keepSecret registers a value that must not appear in anything that any later
+// run prints.
+func keepSecret(value string) string {
+	secrets.Lock()
+	defer secrets.Unlock()
+	secrets.values = append(secrets.values, value, base64.StdEncoding.EncodeToString([]byte(value)))
+	return value
+}
+
+// run runs plumbline as a user; an empty kubeconfig means none.
+func run(t testing.TB, kubeconfig string, args ...string) result {
+	t.Helper()
+	return runIn(t, "", kubeconfig, args...)
+}
+
+func runIn(t testing.TB, dir, kubeconfig string, args ...string) result {
+	t.Helper()
+	c := exec.Command(plumbline, args...)
+	c.Dir = dir
+	c.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "XDG_CACHE_HOME="+filepath.Join(env.Dir, "cache"), "HOME="+env.Dir)
+	var out, stderr bytes.Buffer
+	c.Stdout, c.Stderr = &out, &stderr
+	err := c.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatalf("running plumbline: %v", err)
+	}
+	r := result{stdout: out.String(), stderr: stderr.String(), code: c.ProcessState.ExitCode()}
+	secrets.Lock()
+	defer secrets.Unlock()
+	for _, s := range secrets.values {
+		if strings.Contains(r.stdout, s) || strings.Contains(r.stderr, s) {
+			t.Errorf("plumbline %s printed a secret value", strings.Join(args, " "))
+		}
+	}
+	return r
+}
+
+// jsonReport is the part of the JSON contract that the tests look at.
+type jsonReport struct {
+	Source  struct{ Commit string }
+	Summary struct {
+		Objects  int
+		Verdicts map[string]int
+	}
+	Findings []jsonFinding
+	Unknown  []struct {
+		Object *struct{ Kind, Namespace, Name string }
+		Reason string
+	}
+	Errors, Warnings []string
+}
+
+type jsonFinding struct {
+	Rule, Severity, Message string
+	Object                  struct{ APIVersion, Kind, Namespace, Name string }
+	Origin                  struct {
+		File string
+		Line int
+	}
+	Changes []jsonChange
+}
+
+type jsonChange struct {
+	Path, Op                        string
+	Declared, Live                  any
+	Manager, Operation, Subresource string
+	Time, NotBefore                 string
+	Origin                          struct {
+		File string
+		Line int
+	}
+}
+
+// diff runs "plumbline diff -o json" and reads its report.
+func diff(t testing.TB, kubeconfig string, args ...string) (jsonReport, result) {
+	t.Helper()
+	r := run(t, kubeconfig, append([]string{"diff", "-o", "json"}, args...)...)
+	var report jsonReport
+	if err := json.Unmarshal([]byte(r.stdout), &report); err != nil {
+		t.Fatalf("plumbline diff %s (exit %d) printed no JSON: %v\n%s%s", strings.Join(args, " "), r.code, err, r.stdout, r.stderr)
+	}
+	return report, r
+}
+
+// clean fails the test unless a comparison found nothing and could compare
+// everything.
+func clean(t testing.TB, report jsonReport, r result) {
+	t.Helper()
+	if r.code != 0 || len(report.Findings)+len(report.Unknown)+len(report.Errors)+len(report.Warnings) > 0 || report.Summary.Objects == 0 {
+		t.Errorf("exit %d, want a clean comparison of some objects:\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
+// write writes files into a new directory and returns it.
+func write(t testing.TB, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
