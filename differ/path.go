@@ -1,7 +1,6 @@
 package differ
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -14,9 +13,10 @@ import (
 // Path leads to one field of an object. Each step is one of
 //
 //   - string: a key of a mapping;
-//   - int: an index of a list whose items have no key;
 //   - map[string]any: the item of a list that has these merge keys;
 //   - Item: the item of a set that has this value.
+//
+// A list of any other kind is one value, so that no path leads into it.
 type Path []any
 
 // Item is the value of an item of a list that is a set.
@@ -40,8 +40,6 @@ func (p Path) String() string {
 			default:
 				b.WriteString("." + step)
 			}
-		case int:
-			fmt.Fprintf(&b, "[%d]", step)
 		case map[string]any:
 			b.WriteString("[" + keysText(step) + "]")
 		case Item:
@@ -70,23 +68,11 @@ func scalarText(v any) string {
 	return string(text)
 }
 
-// Compare orders paths step by step, numbers by their value.
+// Compare orders paths step by step.
 func (p Path) Compare(other Path) int {
-	for i := range min(len(p), len(other)) {
-		if c := compareSteps(p[i], other[i]); c != 0 {
-			return c
-		}
-	}
-	return cmp.Compare(len(p), len(other))
-}
-
-func compareSteps(a, b any) int {
-	if x, ok := a.(int); ok {
-		if y, ok := b.(int); ok {
-			return cmp.Compare(x, y)
-		}
-	}
-	return strings.Compare(Path{a}.String(), Path{b}.String())
+	return slices.CompareFunc(p, other, func(a, b any) int {
+		return strings.Compare(Path{a}.String(), Path{b}.String())
+	})
 }
 
 // Pattern matches paths. Each of its parts is matched against one step; "*"
@@ -97,7 +83,7 @@ type Pattern struct {
 
 // ParsePattern reads a pattern in either of two forms: a JSON pointer
 // ("/spec/template/spec/containers/*/image"), in which a list's item is named by
-// its index, its key ("name=web") or "*"; or a path as Path.String spells it,
+// its key ("name=web") or "*"; or a path as Path.String spells it,
 // with "[*]" for any item.
 func ParsePattern(text string) (Pattern, error) {
 	switch {

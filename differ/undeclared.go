@@ -116,7 +116,7 @@ func (w *walker) wasApplied() bool {
 	for _, s := range w.path {
 		switch v := at.(type) {
 		case map[string]any:
-			if s.list != nil || s.index >= 0 {
+			if s.list != nil {
 				return false
 			}
 			next, ok := v[s.field]

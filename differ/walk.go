@@ -123,16 +123,16 @@ func (w *walker) value(declared, live any, n *node, p place) {
 			return
 		}
 	}
-	w.leaf(declared, live, n, p)
+	w.leaf(declared, live, p)
 }
 
 // leaf compares values that stand or fall as a whole.
-func (w *walker) leaf(declared, live any, n *node, p place) {
+func (w *walker) leaf(declared, live any, p place) {
 	w.declared++
 	if p.owned() {
 		w.attributed++
 	}
-	if equal(declared, live) || w.completed(declared, live, n, p) {
+	if equal(declared, live) || w.completed(declared, live, p) {
 		return
 	}
 	last, known := w.lastWriter(p)
@@ -152,7 +152,7 @@ func (w *walker) leaf(declared, live any, n *node, p place) {
 // in. Records do not reach into a whole value, but whoever changes any part of
 // it owns all of it: as long as only the deployer does, what stands there beside
 // the declared is a default.
-func (w *walker) completed(declared, live any, n *node, p place) bool {
+func (w *walker) completed(declared, live any, p place) bool {
 	for i, fields := range p {
 		if fields != nil && w.owners[i].role != deployer {
 			return false
@@ -198,10 +198,8 @@ func within(declared, live any) bool {
 // items compares two lists whose items have keys, or two sets.
 func (w *walker) items(declared, live []any, n *node, p place) {
 	var short [64]bool // on the stack, for the lists that nearly all are
-	matched := short[:0]
-	if len(live) <= len(short) {
-		matched = short[:len(live)]
-	} else {
+	matched := short[:min(len(live), len(short))]
+	if len(live) > len(short) {
 		matched = make([]bool, len(live))
 	}
 	for i, d := range declared {

@@ -27,7 +27,7 @@ func joined(errs []error) error {
 func flatten(errs []error) []error {
 	var flat []error
 	for _, err := range errs {
-		if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only a join itself is taken apart
+		if several, ok := err.(interface{ Unwrap() []error }); ok {
 			flat = append(flat, flatten(several.Unwrap())...)
 		} else if err != nil {
 			flat = append(flat, onLine(err))

@@ -59,7 +59,7 @@ func (s *source) load(name string) ([]byte, error) {
 	if err != nil {
 		return nil, plainFSError(err)
 	}
-	defer f.Close() //nolint:errcheck // nothing was written
+	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
 		return nil, plainFSError(err)

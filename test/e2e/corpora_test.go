@@ -166,30 +166,31 @@ func (d deployment) run(t *testing.T) {
 	t.Helper()
 	var err error
 	largeApplied := false
-	for range 10 {
+	testenv.Poll(30*time.Second, func() bool {
 		if _, err = d.user.Try("", d.args(d.serverSide)...); err == nil {
-			return
+			return true
 		}
-		text := err.Error()
-		switch {
+		switch text := err.Error(); {
 		case strings.Contains(text, "failed calling webhook"):
 			d.user.Kubectl(t, "delete", "validatingwebhookconfigurations,mutatingwebhookconfigurations", "--all", "--ignore-not-found")
-		case strings.Contains(text, "metadata.annotations: Too long") && largeApplied:
-			return
-		case strings.Contains(text, "metadata.annotations: Too long"):
+			return false
+		case strings.Contains(text, "metadata.annotations: Too long") && !largeApplied:
 			// What does not fit client-side apply's annotation is deployed
 			// by server-side apply, as its users must.
 			d.applyLarge(t)
 			largeApplied = true
-		case strings.Contains(text, "no matches for kind") && !strings.Contains(text, "kustomize.config.k8s.io"):
-		case strings.Contains(text, "kustomize.config.k8s.io"):
-			return // kubectl takes a nested kustomization for an object; the rest is applied
-		default:
-			t.Fatal(err)
+			return false
+		case strings.Contains(text, "metadata.annotations: Too long"), strings.Contains(text, "kustomize.config.k8s.io"):
+			err = nil // the rest is applied; a nested kustomization is no object
+			return true
+		case strings.Contains(text, "no matches for kind"):
+			return false // until the API server serves the new kinds
 		}
-		time.Sleep(300 * time.Millisecond) // until the API server serves the new kinds
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal(err)
 }
 
 // applyLarge applies the CustomResourceDefinitions by server-side apply.
@@ -286,7 +287,7 @@ const anyVersion = `  - name: %s
 func waitForPods(t *testing.T, user testenv.User) {
 	t.Helper()
 	last := -1
-	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(300 * time.Millisecond) {
+	settled := testenv.Poll(60*time.Second, func() bool {
 		var pods struct {
 			Items []struct{ Status struct{ Phase string } }
 		}
@@ -299,10 +300,11 @@ func waitForPods(t *testing.T, user testenv.User) {
 				up++
 			}
 		}
-		if up == len(pods.Items) && up == last {
-			return
-		}
+		same := up == last
 		last = up
+		return same && up == len(pods.Items)
+	})
+	if !settled {
+		t.Fatal("the pods do not come up")
 	}
-	t.Fatal("the pods do not come up")
 }

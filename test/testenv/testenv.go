@@ -204,3 +204,19 @@ func (u User) KubectlIn(t testing.TB, stdin string, args ...string) string {
 	}
 	return out
 }
+
+// Poll asks done until it says yes, and returns false if it did not within the
+// given time.
+func Poll(within time.Duration, done func() bool) bool {
+	end := time.After(within)
+	tick := time.NewTicker(300 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-end:
+			return false
+		case <-tick.C:
+		}
+	}
+	return true
+}
