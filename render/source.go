@@ -17,7 +17,7 @@ import (
 // source is the snapshot as one rendering sees it: bounded, cached, and
 // remembering what was looked at.
 type source struct {
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // kustomize's file system interface takes none
 	fsys    fs.FS
 	options Options
 

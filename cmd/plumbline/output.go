@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 
 	"golang.org/x/term"
 
@@ -27,11 +28,16 @@ func writerFor(format string, s streams) (func(io.Writer, report.Report) error, 
 }
 
 // terminalWidth returns the number of columns of a terminal, and whether w is
-// one at all.
+// one at all. Elsewhere lines are as long as they are, unless COLUMNS says
+// otherwise.
 func terminalWidth(w io.Writer) (int, bool) {
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return 0, false
+		width, err := strconv.Atoi(os.Getenv("COLUMNS"))
+		if err != nil || width < 40 {
+			width = 0
+		}
+		return width, false
 	}
 	width, _, err := term.GetSize(int(f.Fd()))
 	if err != nil || width <= 0 {
