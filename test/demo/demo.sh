@@ -63,7 +63,7 @@ as ci-deploy --namespace shop wait --for=condition=Available --timeout=60s deplo
 compare() {
   local code=0
   KUBECONFIG="$work/auditor.kubeconfig" XDG_CACHE_HOME="$work/cache" \
-    bin/plumbline diff --git "file://$work/config" --path overlays/production "$@" || code=$?
+    "${PLUMBLINE:-bin/plumbline}" diff --git "file://$work/config" --path overlays/production "$@" || code=$?
   return "$code"
 }
 
