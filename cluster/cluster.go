@@ -38,9 +38,10 @@ type Options struct {
 	CacheDir string
 	// Parallel bounds the requests under way at once; 0 means 8.
 	Parallel int
-	// Timeout bounds each request; 0 means 30 seconds.
-	Timeout time.Duration
 }
+
+// requestTimeout bounds a request where the configuration does not.
+const requestTimeout = 30 * time.Second
 
 // Cluster is one API server, as one user sees it. It is safe for concurrent use.
 type Cluster struct {
@@ -66,9 +67,8 @@ type Resource struct {
 func Connect(ctx context.Context, config *rest.Config, o Options) (*Cluster, error) {
 	config = rest.CopyConfig(config)
 	config.QPS = -1 // the server's priority and fairness is fairer than a guess made here
-	config.Timeout = o.Timeout
 	if config.Timeout == 0 {
-		config.Timeout = 30 * time.Second
+		config.Timeout = requestTimeout
 	}
 	if config.UserAgent == "" {
 		config.UserAgent = "plumbline"
