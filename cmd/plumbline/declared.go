@@ -32,14 +32,14 @@ type declaredOptions struct {
 }
 
 func (o *declaredOptions) addFlags(f *pflag.FlagSet) {
-	f.StringVarP(&o.baseline, "filename", "f", "", "Baseline file that names the repository and the rules")
-	f.StringVar(&o.git.URL, "git", "", "URL of a git repository (https, ssh, git or file) instead of a directory; credentials: PLUMBLINE_GIT_PASSWORD or PLUMBLINE_GIT_TOKEN")
-	f.StringVar(&o.git.Ref, "ref", "", "branch, tag, commit or semver range of tags (default: the repository's default branch)")
-	f.StringVar(&o.git.Path, "path", "", "directory in the repository")
-	f.StringVar(&o.username, "git-username", "git", "user name for https, with the password of PLUMBLINE_GIT_PASSWORD")
-	f.StringVar(&o.sshKey, "git-ssh-key", "", "file with a private key for ssh; its passphrase: PLUMBLINE_GIT_PASSPHRASE")
-	f.StringVar(&o.hosts, "git-known-hosts", "", "file with the known host keys for ssh (default: yours and the system's)")
-	f.StringVar(&o.ca, "git-ca", "", "file with certificates to trust for https, on top of the system's")
+	f.StringVarP(&o.baseline, "filename", "f", "", "Baseline `file` that names the repository and the rules")
+	f.StringVar(&o.git.URL, "git", "", "`URL` of a git repository (https, ssh, git or file) instead of a directory; credentials are read from PLUMBLINE_GIT_PASSWORD or PLUMBLINE_GIT_TOKEN")
+	f.StringVar(&o.git.Ref, "ref", "", "`branch`, tag, commit or semver range of tags (default: the repository's default branch)")
+	f.StringVar(&o.git.Path, "path", "", "`directory` in the repository")
+	f.StringVar(&o.username, "git-username", "git", "user `name` for https, with the password of PLUMBLINE_GIT_PASSWORD")
+	f.StringVar(&o.sshKey, "git-ssh-key", "", "`file` with a private key for ssh; its passphrase is read from PLUMBLINE_GIT_PASSPHRASE")
+	f.StringVar(&o.hosts, "git-known-hosts", "", "`file` with the known host keys for ssh (default: yours and the system's)")
+	f.StringVar(&o.ca, "git-ca", "", "`file` with certificates to trust for https, on top of the system's")
 }
 
 // declared is what git says, and what was wrong with it.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	_ "k8s.io/client-go/plugin/pkg/client/auth"
 
@@ -50,7 +51,7 @@ const diffExample = `  # What differs from the configuration in this directory?
   plumbline diff overlays/production
 
   # The same from a repository's main branch
-  plumbline diff --git https://git.example.com/config.git --ref main --path shop/prod
+  plumbline diff --git https://git.example.com/config.git --path shop/prod
 
   # Without access to the cluster
   kubectl get deploy,svc,cm -A -o yaml --show-managed-fields > live.yaml
@@ -75,14 +76,18 @@ func newDiffCommand(s streams) *cobra.Command {
 			return err
 		},
 	}
-	f := c.Flags()
+	f := pflag.NewFlagSet("diff", pflag.ContinueOnError)
 	o.declared.addFlags(f)
-	f.StringVar(&o.live, "live", "", "file with the live objects, as `kubectl get -o yaml --show-managed-fields` writes them, instead of a cluster")
-	f.StringArrayVar(&o.deployers, "deployer", nil, "field manager whose writes carry out what git says; may be repeated (default: well-known deployment tools)")
-	f.StringArrayVar(&o.show, "show", nil, "also show: controllers (the undeclared fields that controllers own)")
-	f.StringVar(&o.failOn, "fail-on", "warning", "lowest severity that makes the exit code 1: info, warning or critical")
-	f.StringVarP(&o.output, "output", "o", "text", "output format: text, json or yaml")
-	o.kube.AddFlags(f)
+	f.StringVar(&o.live, "live", "", "`file` with the live objects instead of a cluster, as kubectl get -o yaml --show-managed-fields writes it")
+	f.StringArrayVar(&o.deployers, "deployer", nil, "field `manager` whose writes carry out what git says; may be repeated (default: well-known deployment tools)")
+	f.StringArrayVar(&o.show, "show", nil, "`what` to show besides: controllers (the undeclared fields that controllers own)")
+	f.StringVar(&o.failOn, "fail-on", "warning", "lowest `severity` that makes the exit code 1: info, warning or critical")
+	f.StringVarP(&o.output, "output", "o", "text", "output `format`: text, json or yaml")
+	connection := pflag.NewFlagSet("connection", pflag.ContinueOnError)
+	o.kube.AddFlags(connection)
+	c.Flags().AddFlagSet(f)
+	c.Flags().AddFlagSet(connection)
+	c.SetUsageFunc(usage(f, connection))
 	for _, name := range []string{"output", "show", "fail-on"} {
 		values := map[string][]string{"output": {"text", "json", "yaml"}, "show": {"controllers"}, "fail-on": {"info", "warning", "critical"}}[name]
 		_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
@@ -171,7 +176,7 @@ func (o diffOptions) source(ctx context.Context, progress *progress, options *as
 		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
 	}
 	progress.say("asking the API server what it serves")
-	return cluster.Connect(ctx, config, cluster.Options{CacheDir: cacheDir()})
+	return cluster.Connect(ctx, config, cluster.Options{CacheDir: o.cacheDir()})
 }
 
 // dump reads the live objects from a file.
@@ -192,13 +197,13 @@ func (o diffOptions) dump(options *assess.Options) (assess.Source, error) {
 	return dump, nil
 }
 
-// cacheDir is where schemas are kept between runs, "" where there is no place.
-func cacheDir() string {
-	dir, err := os.UserCacheDir()
-	if err != nil {
+// cacheDir is where schemas are kept between runs: a directory of our own in
+// kubectl's.
+func (o diffOptions) cacheDir() string {
+	if o.kube.CacheDir == nil || *o.kube.CacheDir == "" {
 		return ""
 	}
-	return filepath.Join(dir, "plumbline")
+	return filepath.Join(*o.kube.CacheDir, "plumbline")
 }
 
 // now is the time of the comparison.

@@ -62,7 +62,7 @@ as ci-deploy --namespace shop wait --for=condition=Available --timeout=60s deplo
 
 compare() {
   local code=0
-  KUBECONFIG="$work/auditor.kubeconfig" XDG_CACHE_HOME="$work/cache" \
+  KUBECONFIG="$work/auditor.kubeconfig" KUBECACHEDIR="$work/cache" \
     "${PLUMBLINE:-bin/plumbline}" diff --git "file://$work/config" --path overlays/production "$@" || code=$?
   return "$code"
 }
