@@ -87,11 +87,8 @@ func (c *Cluster) readGroup(ctx context.Context, g group, ids []object.ID) map[o
 		}
 	}
 	answers := make(map[object.ID]Answer, len(ids))
-	for i, id := range ids {
+	for _, id := range ids { // a role may name single objects, so one refusal says nothing about the next
 		o, err := c.get(ctx, g, id)
-		if errors.Is(err, ErrForbidden) && i == 0 {
-			return same(ids, err) // the others would be forbidden as well
-		}
 		answers[id] = Answer{Object: o, Err: err}
 	}
 	return answers
@@ -121,6 +118,9 @@ func (c *Cluster) list(ctx context.Context, g group, ids []object.ID) (map[objec
 		if err != nil {
 			return nil, classify(err, "listing "+g.String())
 		}
+		if page.Items == nil || page.APIVersion != apiVersion(g.resource) { // else an answer that is no list would make all missing
+			return nil, fmt.Errorf("listing %s: %w", g, errForeign)
+		}
 		for _, content := range page.Items {
 			content["apiVersion"], content["kind"] = apiVersion(g.resource), g.resource.Kind
 			o, err := object.FromContent(content)
@@ -144,7 +144,8 @@ func (c *Cluster) list(ctx context.Context, g group, ids []object.ID) (map[objec
 }
 
 type page struct {
-	Metadata struct {
+	APIVersion string `json:"apiVersion"`
+	Metadata   struct {
 		Continue string `json:"continue"`
 	} `json:"metadata"`
 	Items []map[string]any `json:"items"`
@@ -174,10 +175,17 @@ func (c *Cluster) get(ctx context.Context, g group, id object.ID) (object.Object
 	}
 	o, err := object.FromContent(content)
 	if err != nil {
-		return object.Object{}, fmt.Errorf("reading %s: %w", id, err)
+		return object.Object{}, fmt.Errorf("reading %s: %w", id, errForeign)
+	}
+	if o.ID != id {
+		return object.Object{}, fmt.Errorf("reading %s: %w", id, errForeign)
 	}
 	return o, nil
 }
+
+// errForeign: whatever answered, as a proxy's login page does, it was not the API
+// server.
+var errForeign = errors.New("the answer is not the API server's: check what stands between it and you")
 
 // raw returns the body of an answer. For a refusal the error is the server's own
 // Status, which alone tells a missing object from a missing kind.
@@ -194,7 +202,7 @@ func raw(ctx context.Context, request *rest.Request) ([]byte, error) {
 // error holds no part of data, which may be a Secret.
 func decode(data []byte, into any) error {
 	if err := json.UnmarshalCaseSensitivePreserveInts(data, into); err != nil {
-		return errors.New("the API server's answer is not the JSON of an object")
+		return errForeign
 	}
 	return nil
 }
@@ -205,8 +213,8 @@ func classify(err error, doing string) error {
 	switch {
 	case apierrors.IsNotFound(err) && errors.As(err, &status) && status.ErrStatus.Details != nil && status.ErrStatus.Details.Name != "":
 		return ErrNotFound
-	case apierrors.IsNotFound(err):
-		return fmt.Errorf("%w: %s", ErrNotServed, doing)
+	case apierrors.IsNotFound(err): // discovery has just said otherwise, and any proxy can say this
+		return fmt.Errorf("%s: the API server said that it serves this kind and now answers 404: try again", doing)
 	case apierrors.IsForbidden(err):
 		return fmt.Errorf("%s: %w: grant get and list: %s", doing, ErrForbidden, reason(err))
 	default:
