@@ -7,6 +7,7 @@ package cluster
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
@@ -161,7 +162,9 @@ func (c *Cluster) explain(err error) error {
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("the API server at %s does not accept these credentials: check the context and user of your kubeconfig: %w", c.host, err)
 	case apierrors.IsForbidden(err):
-		return fmt.Errorf("the API server at %s does not let this user see which kinds it serves: bind the user to the ClusterRole system:discovery: %w", c.host, err)
+		return fmt.Errorf("the API server at %s does not let this user see which kinds it serves: check that the kubeconfig has credentials, or bind the user to the ClusterRole system:discovery", c.host)
+	case errors.As(err, new(x509.UnknownAuthorityError)):
+		return fmt.Errorf("the certificate of the API server at %s is signed by an unknown authority: check the context of your kubeconfig and its certificate-authority", c.host)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("the API server at %s did not answer in time: %w", c.host, err)
 	default:
