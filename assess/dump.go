@@ -12,10 +12,12 @@ import (
 
 // Dump is a Source made of objects that were written to a file, as by "kubectl
 // get -o yaml --show-managed-fields". It knows no more than what was dumped: an
-// object of a kind of which the dump has none is not missing but unknown.
+// object of a kind of which the dump has none, in its namespace, is not missing
+// but unknown.
 type Dump struct {
 	objects map[dumpKey]object.Object
 	kinds   map[dumpKey]bool // namespaced or not, by group and kind alone
+	places  map[dumpKey]bool // the namespaces of which it has objects of a kind
 }
 
 // dumpKey identifies an object whatever its version.
@@ -23,9 +25,10 @@ type dumpKey struct{ group, kind, namespace, name string }
 
 // NewDump returns a Source of the given objects.
 func NewDump(objects []object.Object) *Dump {
-	d := &Dump{objects: map[dumpKey]object.Object{}, kinds: map[dumpKey]bool{}}
+	d := &Dump{objects: map[dumpKey]object.Object{}, kinds: map[dumpKey]bool{}, places: map[dumpKey]bool{}}
 	for _, o := range objects {
 		d.objects[dumpKey{o.ID.Group, o.ID.Kind, o.ID.Namespace, o.ID.Name}] = o
+		d.places[dumpKey{group: o.ID.Group, kind: o.ID.Kind, namespace: o.ID.Namespace}] = true
 		kind := dumpKey{group: o.ID.Group, kind: o.ID.Kind}
 		d.kinds[kind] = d.kinds[kind] || o.ID.Namespace != ""
 	}
@@ -53,7 +56,7 @@ func (d *Dump) Resource(group, version, kind string) (cluster.Resource, error) {
 	return cluster.Resource{Group: group, Version: version, Kind: kind, Namespaced: namespaced}, nil
 }
 
-var errNotDumped = errors.New("the dump has no object of this kind, so nothing is known about it")
+var errNotDumped = errors.New("the dump has no object of this kind")
 
 // Read looks the objects up.
 func (d *Dump) Read(_ context.Context, wanted []object.ID) map[object.ID]cluster.Answer {
@@ -61,6 +64,8 @@ func (d *Dump) Read(_ context.Context, wanted []object.ID) map[object.ID]cluster
 	for _, id := range wanted {
 		o, ok := d.objects[dumpKey{id.Group, id.Kind, id.Namespace, id.Name}]
 		switch {
+		case !ok && !d.places[dumpKey{group: id.Group, kind: id.Kind, namespace: id.Namespace}]:
+			answers[id] = cluster.Answer{Err: fmt.Errorf("%w in namespace %s", errNotDumped, id.Namespace)}
 		case !ok:
 			answers[id] = cluster.Answer{Err: cluster.ErrNotFound}
 		case o.ID.Version != id.Version:
