@@ -2,16 +2,13 @@
 package e2e
 
 import (
-	"bytes"
-	"encoding/base64"
 	"encoding/json"
-	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"plumbline.dev/plumbline/test/testenv"
@@ -37,62 +34,17 @@ func testMain(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "building plumbline: %v\n%s", err, out)
 		return 1
 	}
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil { // tests that are parallel wait for timeouts, and take no processor
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	return testenv.Main(m, 2, &env)
 }
 
 // masters may do everything, so that tests need no roles where rights are not
 // the point.
 const masters = "system:masters"
-
-// result is what one run of plumbline did.
-type result struct {
-	stdout, stderr string
-	code           int
-}
-
-// secrets are values that no run may ever print, in plain or in base64.
-var secrets struct {
-	sync.Mutex
-	values []string
-}
-
-// keepSecret registers a value that must not appear in anything that any later
-// run prints.
-func keepSecret(value string) string {
-	secrets.Lock()
-	defer secrets.Unlock()
-	secrets.values = append(secrets.values, value, base64.StdEncoding.EncodeToString([]byte(value)))
-	return value
-}
-
-// run runs plumbline as a user; an empty kubeconfig means none.
-func run(t testing.TB, kubeconfig string, args ...string) result {
-	t.Helper()
-	return runIn(t, "", kubeconfig, args...)
-}
-
-func runIn(t testing.TB, dir, kubeconfig string, args ...string) result {
-	t.Helper()
-	c := exec.Command(plumbline, args...)
-	c.Dir = dir
-	c.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "XDG_CACHE_HOME="+filepath.Join(env.Dir, "cache"), "HOME="+env.Dir)
-	var out, stderr bytes.Buffer
-	c.Stdout, c.Stderr = &out, &stderr
-	err := c.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		t.Fatalf("running plumbline: %v", err)
-	}
-	r := result{stdout: out.String(), stderr: stderr.String(), code: c.ProcessState.ExitCode()}
-	secrets.Lock()
-	defer secrets.Unlock()
-	for _, s := range secrets.values {
-		if strings.Contains(r.stdout, s) || strings.Contains(r.stderr, s) {
-			t.Errorf("plumbline %s printed a secret value", strings.Join(args, " "))
-		}
-	}
-	return r
-}
 
 // jsonReport is the part of the JSON contract that the tests look at.
 type jsonReport struct {
