@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// micro is what comparing two decoded objects costs, by the differ and, for the
+// declared fields alone, by structured-merge-diff.
+type micro struct {
+	object        string
+	differ, typed perComparison
+}
+
+type perComparison struct {
+	time   time.Duration // the median of several measurements
+	allocs int
+}
+
+const microName = "BenchmarkCompareUnchanged"
+
+// benchmarkDiffer runs the differ's own benchmark.
+func benchmarkDiffer(ctx context.Context) ([]micro, error) {
+	out, err := exec.CommandContext(ctx, "go", "test", "plumbline.dev/plumbline/differ", "-run", "^$",
+		"-bench", "^"+microName+"$", "-benchmem", "-benchtime", "0.3s", "-count", "5").CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("measuring one comparison: %w: %s", err, out)
+	}
+	all, err := parseMicro(out)
+	if err != nil {
+		return nil, fmt.Errorf("measuring one comparison: %w in %q", err, out)
+	}
+	return all, nil
+}
+
+// parseMicro reads lines of the form
+//
+//	BenchmarkCompareUnchanged/OBJECT/BY-2  N  T ns/op  B B/op  A allocs/op
+//
+// in which BY is differ or typed and each stands several times.
+func parseMicro(out []byte) ([]micro, error) {
+	times, allocs := map[string][]float64{}, map[string]int{}
+	var objects []string
+	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 8 || !strings.HasPrefix(fields[0], microName+"/") {
+			continue
+		}
+		name := strings.TrimPrefix(strings.TrimSuffix(fields[0], fmt.Sprintf("-%d", runtime.GOMAXPROCS(0))), microName+"/")
+		ns, err := strconv.ParseFloat(fields[2], 64)
+		if err != nil {
+			return nil, err
+		}
+		times[name] = append(times[name], ns)
+		if allocs[name], err = strconv.Atoi(fields[6]); err != nil {
+			return nil, err
+		}
+		if object, found := strings.CutSuffix(name, "/differ"); found && !slices.Contains(objects, object) {
+			objects = append(objects, object)
+		}
+	}
+	if len(objects) == 0 {
+		return nil, errors.New("no measurement")
+	}
+	of := func(name string) perComparison {
+		return perComparison{time: time.Duration(median(times[name])), allocs: allocs[name]}
+	}
+	var all []micro
+	for _, object := range objects {
+		if len(times[object+"/typed"]) == 0 {
+			return nil, fmt.Errorf("nothing beside %s", object)
+		}
+		all = append(all, micro{object: strings.ReplaceAll(object, "_", " "), differ: of(object + "/differ"), typed: of(object + "/typed")})
+	}
+	return all, nil
+}
