@@ -2,10 +2,13 @@ package differ
 
 import (
 	"encoding/base64"
+	"sync"
 
+	apiextensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/scheme"
+	apiregistration "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 
 	"plumbline.dev/plumbline/object"
 )
@@ -14,13 +17,27 @@ import (
 // without it is the same, one with another value is not.
 type omitted struct{ value any }
 
+// kinds are the kinds that have a Go type: Kubernetes' own, and the two that
+// extend it.
+var kinds = sync.OnceValue(func() *runtime.Scheme {
+	s := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{
+		scheme.AddToScheme, apiextensions.AddToScheme, apiregistration.AddToScheme,
+	} {
+		// It fails only for two types of one kind, which these do not have. A kind
+		// without a type is compared as it is spelled.
+		_ = add(s)
+	}
+	return s
+})
+
 // canonicalise returns the declared object as the server would store its values:
 // quantities, times and numbers in one spelling, Secrets' stringData as data. It
 // is by way of the kind's Go type, and false where we have none or the object
 // does not fit it.
 func canonicalise(declared object.Object, t Type) (map[string]any, bool) {
 	id := declared.ID
-	typed, err := scheme.Scheme.New(schema.GroupVersionKind{Group: id.Group, Version: id.Version, Kind: id.Kind})
+	typed, err := kinds().New(schema.GroupVersionKind{Group: id.Group, Version: id.Version, Kind: id.Kind})
 	if err != nil {
 		return nil, false
 	}

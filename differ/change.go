@@ -33,6 +33,12 @@ func (w *walker) change(op Op, declared, live any, writer Writer) {
 	w.changes = append(w.changes, c)
 }
 
+// ignoresWithin tells whether a rule ignores a part of the current place but not
+// all of it, so that its parts have to be told one by one.
+func (w *walker) ignoresWithin() bool {
+	return slices.ContainsFunc(w.options.Ignore, func(p Pattern) bool { return p.reachesInto(w.path) })
+}
+
 // controlled records what a controller owns, where that is wanted.
 func (w *walker) controlled(live any, by owner) {
 	if w.options.ShowControllers {
@@ -41,13 +47,16 @@ func (w *walker) controlled(live any, by owner) {
 }
 
 // sensitive tells whether the current path leads to a value that nobody may see:
-// everything of a Secret but its type and its metadata.
+// everything of a Secret but its type and its metadata, and of that all
+// annotations, for several tools keep a copy of the whole object in one.
 func (w *walker) sensitive() bool {
 	if !w.secret || len(w.path) == 0 {
 		return false
 	}
 	switch w.path[0].field {
-	case "metadata", "type", "immutable":
+	case "metadata":
+		return len(w.path) == 1 || w.path[1].field == "annotations"
+	case "type", "immutable":
 		return false
 	}
 	return true

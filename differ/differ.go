@@ -25,6 +25,9 @@ const (
 	// Released is a field that the deployer once applied and git no longer
 	// declares.
 	Released Op = "released"
+	// Reordered is a list whose items are all there, but in another order than
+	// declared. Declared and Live are the items' merge keys.
+	Reordered Op = "reordered"
 	// Contested is a declared field to which a controller gave another value.
 	Contested Op = "contested"
 	// Controlled is an undeclared field that a controller owns: no drift. It is

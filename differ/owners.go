@@ -2,6 +2,8 @@ package differ
 
 import (
 	"encoding/json"
+	"maps"
+	"reflect"
 	"strings"
 	"time"
 
@@ -39,6 +41,9 @@ func owners(live object.Object, o Options) []owner {
 		if onlyStatus(fields) {
 			continue
 		}
+		if live.ID.Group == "" && live.ID.Kind == "Secret" {
+			fields = ofStored(fields)
+		}
 		result = append(result, newOwner(record, fields, o))
 	}
 	return result
@@ -47,6 +52,21 @@ func owners(live object.Object, o Options) []owner {
 func onlyStatus(fields map[string]any) bool {
 	_, hasStatus := fields["f:status"]
 	return len(fields) == 0 || len(fields) == 1 && hasStatus
+}
+
+// ofStored returns a Secret's record with what it says of stringData, which is
+// only written, said of data, in which it is stored.
+func ofStored(fields map[string]any) map[string]any {
+	written, ok := fields["f:stringData"].(map[string]any)
+	if !ok {
+		return fields
+	}
+	stored, _ := fields["f:data"].(map[string]any)
+	all := maps.Clone(written)
+	maps.Copy(all, stored)
+	result := maps.Clone(fields)
+	result["f:data"] = all
+	return result
 }
 
 func newOwner(record, fields map[string]any, o Options) owner {
@@ -116,49 +136,52 @@ func (w *walker) ownedItem(p place, list *keyedList, item any) place {
 	if !p.owned() {
 		return p
 	}
-	key := itemKey(list, item)
-	if found := w.owning(p, key); found.owned() {
-		return found
-	}
-	return w.owningBySense(p, list, item)
-}
-
-// owningBySense finds records whose key means the item but is spelled in
-// another way, such as with escapes or another order of keys.
-func (w *walker) owningBySense(p place, list *keyedList, item any) place {
 	start := len(w.stack)
+	key := itemKey(list, item)
 	for _, fields := range p {
-		var found map[string]any
-		for key, value := range fields {
-			if namesItem(key, list, item) {
-				found, _ = value.(map[string]any)
-				break
-			}
+		next, ok := fields[key].(map[string]any)
+		if !ok && len(fields) > 0 {
+			next, _ = fields[w.respelled(list, fields)[key]].(map[string]any)
 		}
-		w.stack = append(w.stack, found)
+		w.stack = append(w.stack, next)
 	}
 	return w.stack[start:len(w.stack):len(w.stack)]
 }
 
-func namesItem(key string, list *keyedList, item any) bool {
+// respelled finds the records of a list's items that are spelled in another way
+// than itemKey does, such as with escapes or another order of keys: from our
+// spelling to theirs.
+func (w *walker) respelled(list *keyedList, fields map[string]any) map[string]string {
+	at := reflect.ValueOf(fields).Pointer()
+	if known, ok := w.spellings[at]; ok {
+		return known
+	}
+	spellings := map[string]string{}
+	for key := range fields {
+		ours := canonicalKey(key, list)
+		if other, ok := spellings[ours]; ours != "" && ours != key && (!ok || key < other) {
+			spellings[ours] = key
+		}
+	}
+	if w.spellings == nil {
+		w.spellings = map[uintptr]map[string]string{}
+	}
+	w.spellings[at] = spellings
+	return spellings
+}
+
+// canonicalKey spells the key of an item's record as itemKey does; "" for what
+// is no such key.
+func canonicalKey(key string, list *keyedList) string {
 	kind, text, ok := strings.Cut(key, ":")
-	if !ok || (kind == "v") != list.set || kind == "f" {
-		return false
+	if !ok || list.set && kind != "v" || !list.set && kind != "k" {
+		return ""
 	}
 	var value any
 	if json.Unmarshal([]byte(text), &value) != nil {
-		return false
+		return ""
 	}
-	if list.set {
-		return equal(value, item)
-	}
-	fields, _ := value.(map[string]any)
-	for _, k := range list.keys {
-		if !equal(fields[k.name], k.of(item)) {
-			return false
-		}
-	}
-	return true
+	return itemKey(list, value)
 }
 
 // itemKey spells the item's key as the API server does: compact JSON, the keys

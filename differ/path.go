@@ -71,6 +71,16 @@ func scalarText(v any) string {
 // Compare orders paths step by step.
 func (p Path) Compare(other Path) int {
 	return slices.CompareFunc(p, other, func(a, b any) int {
+		key, ok := a.(string)
+		other, also := b.(string)
+		switch {
+		case ok && also:
+			return strings.Compare(key, other)
+		case ok:
+			return -1
+		case also:
+			return 1
+		}
 		return strings.Compare(Path{a}.String(), Path{b}.String())
 	})
 }
@@ -90,18 +100,21 @@ func ParsePattern(text string) (Pattern, error) {
 	case text == "":
 		return Pattern{}, fmt.Errorf("an empty path matches nothing: name a field, such as /spec/replicas")
 	case strings.HasPrefix(text, "/"):
-		return Pattern{parts: pointerParts(text)}, nil
+		return pointerPattern(text)
 	default:
 		return dottedPattern(text)
 	}
 }
 
-func pointerParts(text string) []string {
+func pointerPattern(text string) (Pattern, error) {
 	parts := strings.Split(text[1:], "/")
 	for i, part := range parts { // RFC 6901, section 4
+		if part == "" {
+			return Pattern{}, fmt.Errorf("the path %q has an empty part: write it as /spec/replicas", text)
+		}
 		parts[i] = strings.ReplaceAll(strings.ReplaceAll(part, "~1", "/"), "~0", "~")
 	}
-	return parts
+	return Pattern{parts: parts}, nil
 }
 
 var dottedPart = regexp.MustCompile(`^(?:\.?([A-Za-z0-9_*-]+)|\[("(?:[^"\\]|\\.)*")\]|\[([^\]]+)\])`)

@@ -47,6 +47,16 @@ func equal(a, b any) bool {
 	}
 }
 
+// blank tells whether v leaves a place to be filled in: null, "", {} or []. Zero
+// and false are values.
+func blank(v any) bool {
+	switch v.(type) {
+	case bool, int64, float64:
+		return false
+	}
+	return empty(v)
+}
+
 // empty tells whether v says nothing: null, "", false, 0, {} or [].
 func empty(v any) bool {
 	switch v := v.(type) {

@@ -49,10 +49,17 @@ func pathOf(steps []step) Path {
 
 // matches tells whether the pattern names the path or something above it.
 func (p Pattern) matches(path []step) bool {
-	if len(p.parts) > len(path) {
-		return false
-	}
-	for i, part := range p.parts {
+	return len(p.parts) <= len(path) && matchParts(p.parts, path)
+}
+
+// reachesInto tells whether the pattern names something beneath the path.
+func (p Pattern) reachesInto(path []step) bool {
+	return len(p.parts) > len(path) && matchParts(p.parts[:len(path)], path)
+}
+
+// matchParts matches parts against as many steps.
+func matchParts(parts []string, path []step) bool {
+	for i, part := range parts {
 		if part != "*" && part != path[i].text() {
 			return false
 		}

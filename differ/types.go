@@ -66,6 +66,14 @@ func (n *node) field(name string) *node {
 	return n.element
 }
 
+// item is the structure of a list's items.
+func (n *node) item() *node {
+	if n == nil {
+		return nil
+	}
+	return n.element
+}
+
 // isDefault tells whether v is what the schema says an absent field means.
 func (n *node) isDefault(name string, v any) bool {
 	if n == nil {

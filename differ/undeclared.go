@@ -1,8 +1,6 @@
 package differ
 
-import (
-	"encoding/json"
-)
+import "encoding/json"
 
 // undeclared judges a live value that git does not declare, by who owns it, and
 // reports it at the highest place at which it belongs to one side alone: a
@@ -28,7 +26,9 @@ func (w *walker) undeclared(live any, n *node, p place) {
 	}
 	switch {
 	case !byController && !byDeployer && !byForeign:
+		w.unowned++
 		return // a default of the server's
+	case (w.ignoresWithin() || !byController && w.partly(live, n, p)) && w.within(live, n, p):
 	case !byController && !byDeployer:
 		last, _ := w.lastWriter(p)
 		w.change(Added, nil, live, last.writer)
@@ -58,11 +58,43 @@ func (w *walker) byApply(p place) bool {
 	return false
 }
 
+// partly tells whether the owners of an undeclared value own only some of its
+// parts, so that the others are the server's defaults. Who made the place itself
+// has a record of it, ".", and owns all that came with it.
+func (w *walker) partly(live any, n *node, p place) bool {
+	for _, fields := range p {
+		if _, made := fields["."]; made {
+			return false
+		}
+	}
+	mark := len(w.stack)
+	defer func() { w.stack = w.stack[:mark] }()
+	switch l := live.(type) {
+	case map[string]any:
+		for name := range l {
+			if !w.ownedField(p, name).owned() {
+				return true
+			}
+		}
+	case []any:
+		for _, item := range l {
+			if n != nil && n.list != nil && !w.ownedItem(p, n.list, item).owned() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // atLabels tells whether the walk stands on the object's labels or annotations.
 // They are told one by one, whoever owns them: each means something of its own.
 func (w *walker) atLabels() bool {
-	return len(w.path) == 2 && w.path[0].field == "metadata" &&
-		(w.path[1].field == "labels" || w.path[1].field == "annotations")
+	return w.inMetadata() && (w.path[1].field == "labels" || w.path[1].field == "annotations")
+}
+
+// inMetadata tells whether the walk stands on a field of the object's metadata.
+func (w *walker) inMetadata() bool {
+	return len(w.path) == 2 && w.path[0].field == "metadata"
 }
 
 // within judges the parts of an undeclared value of several owners one by one.
@@ -128,7 +160,8 @@ func (w *walker) wasApplied() bool {
 			if s.list == nil {
 				return false
 			}
-			i := findItem(s.list, s.item, v, make([]bool, len(v)), 0)
+			m := matcher{list: s.list, live: v, matched: make([]bool, len(v))}
+			i := m.find(s.item)
 			if i < 0 {
 				return false
 			}

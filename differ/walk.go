@@ -14,12 +14,16 @@ type walker struct {
 	options Options
 	owners  []owner
 	secret  bool // the object is a Secret
+	pod     bool // the object is a Pod
 
 	path    []step
 	stack   []map[string]any // places; see owning
 	changes []Change
 
 	declared, attributed int // leaves that git declares; those with an owner
+	unowned              int // undeclared values without an owner
+
+	spellings map[uintptr]map[string]string // of items' records; see respelled
 
 	applied     any // the last-applied configuration, once it was wanted
 	appliedRead bool
@@ -29,21 +33,31 @@ func newWalker(live object.Object, t Type, o Options) *walker {
 	return &walker{
 		live: live, root: t.root, options: o, owners: owners(live, o),
 		secret: live.ID.Group == "" && live.ID.Kind == "Secret",
+		pod:    live.ID.Group == "" && live.ID.Kind == "Pod",
 		path:   make([]step, 0, 16), stack: make([]map[string]any, 0, 256),
 	}
 }
 
 // compare walks declared and the live object and returns what differs.
 func (w *walker) compare(declared map[string]any) Diff {
-	w.changes, w.declared, w.attributed = nil, 0, 0
+	w.changes, w.declared, w.attributed, w.unowned = nil, 0, 0, 0
 	w.stack = w.stack[:0]
 	for _, o := range w.owners {
 		w.stack = append(w.stack, o.fields)
 	}
 	root := place(w.stack[:len(w.stack):len(w.stack)])
 	w.fields(declared, w.live.Content, w.root, root, skipAtRoot)
-	slices.SortFunc(w.changes, func(a, b Change) int { return a.Path.Compare(b.Path) })
-	return Diff{Changes: w.changes, Unattributed: w.declared > 0 && w.attributed == 0}
+	slices.SortStableFunc(w.changes, func(a, b Change) int { return a.Path.Compare(b.Path) })
+	return Diff{Changes: w.changes, Unattributed: w.unattributed()}
+}
+
+// unattributed tells whether the records of who wrote what are gone. Of an
+// object that declares nothing but its name there may never have been any.
+func (w *walker) unattributed() bool {
+	if w.declared == 0 {
+		return len(w.owners) == 0 && w.unowned > 0
+	}
+	return w.attributed == 0
 }
 
 // skipAtRoot names the fields that are not compared: identity, which is equal,
@@ -77,7 +91,7 @@ func (w *walker) fields(declared, live map[string]any, n *node, p place, skip fu
 		}
 		mark := w.push(fieldStep(name))
 		owned := w.ownedField(p, name)
-		if d, ok := declared[name]; ok && d != nil {
+		if d, ok := declared[name]; ok {
 			w.value(d, l, n.field(name), owned)
 		} else if !n.isDefault(name, l) {
 			w.undeclared(l, n.field(name), owned)
@@ -89,7 +103,7 @@ func (w *walker) fields(declared, live map[string]any, n *node, p place, skip fu
 			continue
 		}
 		mark := w.push(fieldStep(name))
-		w.absent(d)
+		w.absent(d, n.field(name))
 		w.pop(mark)
 	}
 }
@@ -110,8 +124,14 @@ func (w *walker) skipWithin() func(string) bool {
 func (w *walker) value(declared, live any, n *node, p place) {
 	if o, ok := declared.(omitted); ok {
 		declared = o.value
+		if w.leftToServer(declared, p) {
+			return
+		}
 	}
 	switch d := declared.(type) {
+	case nil:
+		w.unset(live, n, p)
+		return
 	case map[string]any:
 		if l, ok := live.(map[string]any); ok && (n == nil || !n.atomic) {
 			w.fields(d, l, n, p, w.skipWithin())
@@ -123,21 +143,42 @@ func (w *walker) value(declared, live any, n *node, p place) {
 			return
 		}
 	}
-	w.leaf(declared, live, p)
+	w.leaf(declared, live, n, p)
+}
+
+// unset judges a live value where git says null: that is as good as not to
+// declare it, but that the deployer who applies null owns what the server puts
+// there.
+func (w *walker) unset(live any, n *node, p place) {
+	if w.onlyDeployers(p) || !p.owned() {
+		return
+	}
+	w.undeclared(live, n, p)
+}
+
+// leftToServer tells whether a declared value that the server does not store,
+// such as an empty clusterIP, has been replaced by one of the server's choice. A
+// boolean is none of these: false and absent are the same, and true is not.
+func (w *walker) leftToServer(declared any, p place) bool {
+	switch declared.(type) {
+	case string, int64, float64:
+		return empty(declared) && (w.onlyDeployers(p) || !p.owned())
+	}
+	return false
 }
 
 // leaf compares values that stand or fall as a whole.
-func (w *walker) leaf(declared, live any, p place) {
+func (w *walker) leaf(declared, live any, n *node, p place) {
 	w.declared++
 	if p.owned() {
 		w.attributed++
 	}
-	if equal(declared, live) || w.completed(declared, live, p) {
+	if equal(declared, live) || w.completed(w.withoutAdmitted(declared), w.withoutAdmitted(live), n, p) {
 		return
 	}
 	last, known := w.lastWriter(p)
 	switch {
-	case known && last.role == controller && empty(declared):
+	case known && last.role == controller && blank(declared):
 		w.controlled(live, last) // git leaves a place for the controller to fill in
 	case known && last.role == controller:
 		w.change(Contested, declared, live, last.writer)
@@ -148,113 +189,9 @@ func (w *walker) leaf(declared, live any, p place) {
 	}
 }
 
-// completed tells whether a whole value differs only in what the server filled
-// in. Records do not reach into a whole value, but whoever changes any part of
-// it owns all of it: as long as only the deployer does, what stands there beside
-// the declared is a default.
-func (w *walker) completed(declared, live any, p place) bool {
-	for i, fields := range p {
-		if fields != nil && w.owners[i].role != deployer {
-			return false
-		}
-	}
-	return p.owned() && within(declared, live)
-}
-
-// within tells whether live has everything that declared has, in the same order,
-// and perhaps more keys.
-func within(declared, live any) bool {
-	switch d := declared.(type) {
-	case map[string]any:
-		l, ok := live.(map[string]any)
-		if !ok {
-			return false
-		}
-		for name, v := range d {
-			other, ok := l[name]
-			if !ok && !empty(v) || ok && !within(v, other) {
-				return false
-			}
-		}
-		return true
-	case []any:
-		l, ok := live.([]any)
-		if !ok || len(d) != len(l) {
-			return false
-		}
-		for i := range d {
-			if !within(d[i], l[i]) {
-				return false
-			}
-		}
-		return true
-	case omitted:
-		return within(d.value, live)
-	default:
-		return equal(declared, live)
-	}
-}
-
-// items compares two lists whose items have keys, or two sets.
-func (w *walker) items(declared, live []any, n *node, p place) {
-	var short [64]bool // on the stack, for the lists that nearly all are
-	matched := short[:min(len(live), len(short))]
-	if len(live) > len(short) {
-		matched = make([]bool, len(live))
-	}
-	for i, d := range declared {
-		at := findItem(n.list, d, live, matched, i)
-		if at < 0 {
-			mark := w.push(itemStep(n.list, d))
-			w.absent(d)
-			w.pop(mark)
-			continue
-		}
-		matched[at] = true
-		mark := w.push(itemStep(n.list, live[at]))
-		w.value(d, live[at], n.element, w.ownedItem(p, n.list, live[at]))
-		w.pop(mark)
-	}
-	for i, l := range live {
-		if matched[i] {
-			continue
-		}
-		mark := w.push(itemStep(n.list, l))
-		w.undeclared(l, n.element, w.ownedItem(p, n.list, l))
-		w.pop(mark)
-	}
-}
-
-// findItem returns the index of the live item that is the declared one, trying
-// the same index first, where it nearly always is. Items with equal keys are
-// paired in their order.
-func findItem(list *keyedList, declared any, live []any, matched []bool, guess int) int {
-	if guess < len(live) && !matched[guess] && sameItem(list, declared, live[guess]) {
-		return guess
-	}
-	for i, l := range live {
-		if !matched[i] && sameItem(list, declared, l) {
-			return i
-		}
-	}
-	return -1
-}
-
-func sameItem(list *keyedList, a, b any) bool {
-	if list.set {
-		return equal(a, b)
-	}
-	for _, k := range list.keys {
-		if !equal(k.of(a), k.of(b)) {
-			return false
-		}
-	}
-	return true
-}
-
 // absent reports a declared value that the live object does not have. Null and
 // what the server would not store are the same as nothing.
-func (w *walker) absent(declared any) {
+func (w *walker) absent(declared any, n *node) {
 	switch d := declared.(type) {
 	case nil, omitted:
 		return
@@ -262,6 +199,18 @@ func (w *walker) absent(declared any) {
 		if len(d) > 0 && allOmitted(d) {
 			return
 		}
+		if w.atLabels() || w.ignoresWithin() && len(d) > 0 && (n == nil || !n.atomic) {
+			w.fields(d, nil, n, nil, w.skipWithin())
+			return
+		}
+	case []any:
+		if n != nil && n.list != nil && len(d) > 0 && w.ignoresWithin() {
+			w.items(d, nil, n, nil)
+			return
+		}
+	}
+	if w.inMetadata() && empty(declared) {
+		return // the server keeps no empty ones, of whatever kind
 	}
 	w.declared++
 	w.change(Removed, declared, nil, Writer{})

@@ -4,15 +4,16 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 
 	"plumbline.dev/plumbline/differ"
 	"plumbline.dev/plumbline/finding"
 	"plumbline.dev/plumbline/object"
 )
 
-// driftRule is how one kind of change is told.
+// driftRule is how some kinds of change are told.
 type driftRule struct {
-	op       differ.Op
+	ops      []differ.Op
 	rule     finding.Rule
 	severity finding.Severity
 	message  string
@@ -20,22 +21,22 @@ type driftRule struct {
 }
 
 var driftRules = []driftRule{
-	{differ.Modified, finding.DriftModified, finding.Warning,
+	{[]differ.Op{differ.Modified, differ.Reordered}, finding.DriftModified, finding.Warning,
 		"declared fields have other values",
 		"apply what git declares, or change git"},
-	{differ.Removed, finding.DriftRemoved, finding.Warning,
+	{[]differ.Op{differ.Removed}, finding.DriftRemoved, finding.Warning,
 		"declared fields are gone",
 		"apply what git declares, or remove the fields from git"},
-	{differ.Added, finding.DriftAdded, finding.Warning,
+	{[]differ.Op{differ.Added}, finding.DriftAdded, finding.Warning,
 		"fields were added that git does not declare",
 		"remove the fields, or declare them in git"},
-	{differ.Released, finding.DriftReleased, finding.Warning,
+	{[]differ.Op{differ.Released}, finding.DriftReleased, finding.Warning,
 		"fields that git no longer declares are still there",
 		"deploy the current commit, so that the deployer gives the fields up"},
-	{differ.Contested, finding.DriftContested, finding.Info,
+	{[]differ.Op{differ.Contested}, finding.DriftContested, finding.Info,
 		"a controller sets declared fields to other values",
 		"take the fields out of git and leave them to the controller"},
-	{differ.Controlled, finding.DriftControlled, finding.Info,
+	{[]differ.Op{differ.Controlled}, finding.DriftControlled, finding.Info,
 		"controllers own fields that git does not declare",
 		"none needed"},
 }
@@ -47,7 +48,7 @@ func Drift(declared object.Object, diff differ.Diff) []finding.Finding {
 	for _, r := range driftRules {
 		var changes []differ.Change
 		for _, c := range diff.Changes {
-			if c.Op == r.op {
+			if slices.Contains(r.ops, c.Op) {
 				changes = append(changes, c)
 			}
 		}

@@ -108,6 +108,7 @@ type marker struct{ sign, style string }
 
 var markers = map[differ.Op]marker{
 	differ.Modified:   {"~", yellow},
+	differ.Reordered:  {"~", yellow},
 	differ.Removed:    {"-", red},
 	differ.Added:      {"+", green},
 	differ.Released:   {"+", yellow},

@@ -1,0 +1,93 @@
+package differ
+
+// completed tells whether a whole value differs only in what the server filled
+// in. Records do not reach into a whole value, but whoever changes any part of
+// it owns all of it: as long as only the deployer does, what stands there beside
+// the declared is a default.
+func (w *walker) completed(declared, live any, n *node, p place) bool {
+	return w.onlyDeployers(p) && within(declared, live, n)
+}
+
+// onlyDeployers tells whether the place has owners and each is the deployer.
+func (w *walker) onlyDeployers(p place) bool {
+	for i, fields := range p {
+		if fields != nil && w.owners[i].role != deployer {
+			return false
+		}
+	}
+	return p.owned()
+}
+
+// within tells whether live has everything that declared has, in the same order,
+// and perhaps more of the type's named fields. A mapping of free keys, such as a
+// selector, has no defaults: what stands there was put there.
+func within(declared, live any, n *node) bool {
+	switch d := declared.(type) {
+	case map[string]any:
+		l, ok := live.(map[string]any)
+		return ok && fieldsWithin(d, l, n)
+	case []any:
+		l, ok := live.([]any)
+		if !ok || len(d) != len(l) {
+			return false
+		}
+		for i := range d {
+			if !within(d[i], l[i], n.item()) {
+				return false
+			}
+		}
+		return true
+	case omitted:
+		return within(d.value, live, n)
+	default:
+		return equal(declared, live)
+	}
+}
+
+func fieldsWithin(declared, live map[string]any, n *node) bool {
+	for name, v := range declared {
+		l, ok := live[name]
+		if !ok && !empty(v) || ok && v != nil && !within(v, l, n.field(name)) {
+			return false
+		}
+	}
+	for name := range live {
+		if _, ok := declared[name]; !ok && !n.completes(name) {
+			return false
+		}
+	}
+	return true
+}
+
+// completes tells whether the server may fill in the field of a whole value.
+func (n *node) completes(name string) bool {
+	if n == nil {
+		return true
+	}
+	_, named := n.fields[name]
+	return named || !n.open || n.element == nil
+}
+
+// withoutAdmitted returns v, but a bare Pod's tolerations without those that admission
+// adds to every Pod, so that nodes may fail for five minutes. The list is whole,
+// and so no record tells them from the declared.
+func (w *walker) withoutAdmitted(v any) any {
+	if !w.pod || len(w.path) != 2 || w.path[0].field != "spec" || w.path[1].field != "tolerations" {
+		return v
+	}
+	list, ok := v.([]any)
+	if !ok {
+		return v
+	}
+	kept := make([]any, 0, len(list))
+	for _, item := range list {
+		t, _ := item.(map[string]any)
+		key := t["key"]
+		if (key == "node.kubernetes.io/not-ready" || key == "node.kubernetes.io/unreachable") &&
+			t["operator"] == "Exists" && t["effect"] == "NoExecute" {
+			continue
+		}
+		kept = append(kept, item)
+	}
+	return kept
+}
