@@ -50,8 +50,8 @@ func Decode(file string, data []byte) ([]Object, error) {
 		}
 		if err != nil {
 			// The decoder cannot find the next document after a syntax error.
-			line, text := splitYAMLError(err)
-			return objects, errors.Join(append(errs, At(file, line, text))...)
+			line, cause := YAMLError(data, err)
+			return objects, errors.Join(append(errs, At(file, line, cause))...)
 		}
 		found, err := fromDocument(file, &document)
 		objects = append(objects, found...)
@@ -222,7 +222,7 @@ func (c *converter) scalar(n *yaml.Node) (any, error) {
 	case "!!bool", "!!int", "!!float":
 		var v any
 		if err := n.Decode(&v); err != nil {
-			return nil, At(c.file, n.Line, fmt.Errorf("reading %q: %w", n.Value, err))
+			return nil, At(c.file, n.Line, fmt.Errorf("the value is not a %s, which its tag says", n.Tag)) // it may be a Secret's
 		}
 		switch v := v.(type) {
 		case int:
@@ -256,14 +256,24 @@ func invalidUTF8(data []byte) (line int, invalid bool) {
 	return 0, false
 }
 
-var yamlErrorLine = regexp.MustCompile(`^yaml: (?:unmarshal errors:\s+)?line (\d+): `)
+var (
+	yamlErrorLine = regexp.MustCompile(`^(?:yaml: )?(?:unmarshal errors:\s+)?line (\d+): `)
+	unknownAnchor = regexp.MustCompile(`^(?:yaml: )?unknown anchor '(.*)' referenced$`)
+)
 
-// splitYAMLError takes the line out of the YAML library's error text, which is
-// the only place where it stands.
-func splitYAMLError(err error) (int, error) {
+// YAMLError takes the line out of the YAML library's error text, which is the
+// only place where it stands; 0 where there is none. The cause quotes nothing of
+// data: an unquoted password that begins with * is an alias to YAML.
+func YAMLError(data []byte, err error) (line int, cause error) {
 	text := err.Error()
+	if m := unknownAnchor.FindStringSubmatch(text); m != nil {
+		if i := bytes.Index(data, []byte("*"+m[1])); i >= 0 {
+			line = 1 + bytes.Count(data[:i], []byte("\n"))
+		}
+		return line, errors.New("an alias names an anchor that is not there: quote a text that begins with *")
+	}
 	if m := yamlErrorLine.FindStringSubmatch(text); m != nil {
-		line, _ := strconv.Atoi(m[1])
+		line, _ = strconv.Atoi(m[1])
 		return line, errors.New(text[len(m[0]):])
 	}
 	return 0, errors.New(strings.TrimPrefix(text, "yaml: "))

@@ -149,8 +149,8 @@ func (k *kustomization) parse() error {
 func (k *kustomization) typeError(root *yaml.Node, err error) error {
 	var wrong *json.UnmarshalTypeError
 	if !errors.As(err, &wrong) {
-		line, cause := splitYAMLError(errors.New(strings.TrimPrefix(err.Error(), "invalid Kustomization: ")))
-		return object.At(k.file, line, cause)
+		line, cause := object.YAMLError(k.data, errors.New(strings.TrimPrefix(err.Error(), "invalid Kustomization: ")))
+		return object.At(k.file, line, errors.New(oneLine(cause.Error())))
 	}
 	name, _, _ := strings.Cut(wrong.Field, ".")
 	return object.At(k.file, lineOf(root, name), fmt.Errorf("%s: a %s stands where a %s belongs", wrong.Field, wrong.Value, kindName(wrong.Type)))

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"regexp"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -81,26 +79,13 @@ func documents(file string, data []byte) ([]*yaml.Node, error) {
 			return roots, nil
 		}
 		if err != nil {
-			line, cause := splitYAMLError(err)
-			return roots, object.At(file, line, cause)
+			line, cause := object.YAMLError(data, err)
+			return roots, object.At(file, line, errors.New(oneLine(cause.Error())))
 		}
 		if root := document.Content[0]; root.Tag != "!!null" {
 			roots = append(roots, root)
 		}
 	}
-}
-
-var yamlErrorLine = regexp.MustCompile(`^(?:yaml: )?(?:unmarshal errors:\s+)?line (\d+): `)
-
-// splitYAMLError takes the line out of the YAML library's error text, which is
-// the only place where it stands.
-func splitYAMLError(err error) (int, error) {
-	text := err.Error()
-	if m := yamlErrorLine.FindStringSubmatch(text); m != nil {
-		line, _ := strconv.Atoi(m[1])
-		return line, errors.New(oneLine(text[len(m[0]):]))
-	}
-	return 0, errors.New(oneLine(strings.TrimPrefix(text, "yaml: ")))
 }
 
 // field returns the key and the value of a mapping's field. Kustomize reads its
