@@ -26,7 +26,9 @@ func (w *walker) undeclared(live any, n *node, p place) {
 	}
 	switch {
 	case !byController && !byDeployer && !byForeign:
-		w.unowned++
+		if len(w.owners) == 0 && !w.fromServer(live) {
+			w.unowned++
+		}
 		return // a default of the server's
 	case (w.ignoresWithin() || !byController && w.partly(live, n, p)) && w.within(live, n, p):
 	case !byController && !byDeployer:

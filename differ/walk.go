@@ -21,7 +21,7 @@ type walker struct {
 	changes []Change
 
 	declared, attributed int // leaves that git declares; those with an owner
-	unowned              int // undeclared values without an owner
+	unowned              int // undeclared values in an object without any owner
 
 	spellings map[uintptr]map[string]string // of items' records; see respelled
 
@@ -55,7 +55,7 @@ func (w *walker) compare(declared map[string]any) Diff {
 // object that declares nothing but its name there may never have been any.
 func (w *walker) unattributed() bool {
 	if w.declared == 0 {
-		return len(w.owners) == 0 && w.unowned > 0
+		return w.unowned > 0
 	}
 	return w.attributed == 0
 }
