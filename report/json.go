@@ -65,8 +65,11 @@ type (
 		Origin      *jsonOrigin `json:"origin,omitempty"`
 	}
 	jsonOrigin struct {
-		File string `json:"file"`
-		Line int    `json:"line,omitempty"`
+		File   string `json:"file"`
+		Line   int    `json:"line,omitempty"`
+		Commit string `json:"commit,omitempty"`
+		Author string `json:"author,omitempty"`
+		Time   string `json:"time,omitempty"`
 	}
 	jsonUnknown struct {
 		Object *jsonObject `json:"object,omitempty"`
@@ -113,10 +116,10 @@ func jsonOf(r Report) jsonReport {
 	}
 	for _, f := range r.Findings {
 		out.Summary.Findings[f.Severity.String()]++
-		out.Findings = append(out.Findings, jsonFindingOf(f))
+		out.Findings = append(out.Findings, r.jsonFinding(f))
 	}
 	for _, u := range r.Unknown {
-		entry := jsonUnknown{Reason: u.Reason, Origin: jsonOriginOf(u.Origin.Position)}
+		entry := jsonUnknown{Reason: u.Reason, Origin: r.jsonOrigin(u.Origin.Position)}
 		if u.Object != (object.ID{}) {
 			id := jsonObjectOf(u.Object)
 			entry.Object = &id
@@ -126,24 +129,24 @@ func jsonOf(r Report) jsonReport {
 	return out
 }
 
-func jsonFindingOf(f finding.Finding) jsonFinding {
+func (r Report) jsonFinding(f finding.Finding) jsonFinding {
 	out := jsonFinding{
 		Rule: string(f.Rule), Severity: f.Severity.String(), Fingerprint: f.Fingerprint(),
-		Object: jsonObjectOf(f.Object), Origin: jsonOriginOf(f.Origin.Position),
+		Object: jsonObjectOf(f.Object), Origin: r.jsonOrigin(f.Origin.Position),
 		Message: f.Message, Advice: f.Advice, Changes: []jsonChange{},
 	}
 	for _, c := range f.Changes {
-		out.Changes = append(out.Changes, jsonChangeOf(c))
+		out.Changes = append(out.Changes, r.jsonChange(c))
 	}
 	return out
 }
 
-func jsonChangeOf(c differ.Change) jsonChange {
+func (r Report) jsonChange(c differ.Change) jsonChange {
 	return jsonChange{
 		Path: c.Path.String(), Op: string(c.Op), Declared: c.Declared, Live: c.Live,
 		Manager: c.Writer.Manager, Operation: c.Writer.Operation, Subresource: c.Writer.Subresource,
 		Time: timeText(c.Writer.Time), NotBefore: timeText(c.Writer.NotBefore),
-		Origin: jsonOriginOf(c.Origin),
+		Origin: r.jsonOrigin(c.Origin),
 	}
 }
 
@@ -151,11 +154,12 @@ func jsonObjectOf(id object.ID) jsonObject {
 	return jsonObject{APIVersion: id.APIVersion(), Kind: id.Kind, Namespace: id.Namespace, Name: id.Name}
 }
 
-func jsonOriginOf(p object.Position) *jsonOrigin {
+func (r Report) jsonOrigin(p object.Position) *jsonOrigin {
 	if p.File == "" {
 		return nil
 	}
-	return &jsonOrigin{File: p.File, Line: p.Line}
+	author := r.Authors[p]
+	return &jsonOrigin{File: p.File, Line: p.Line, Commit: author.Commit, Author: author.Name, Time: timeText(author.Time)}
 }
 
 func timeText(t time.Time) string {

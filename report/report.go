@@ -25,8 +25,16 @@ type Report struct {
 	Warnings []string
 	// Verdicts counts the declared objects by verdict.
 	Verdicts map[finding.Verdict]int
+	// Authors says who declared a line, for those that were looked up.
+	Authors map[object.Position]Author
 	// At is when the comparison was made.
 	At time.Time
+}
+
+// Author is who last wrote a line of the repository, and in which commit.
+type Author struct {
+	Commit, Name string
+	Time         time.Time
 }
 
 // Source identifies the declared state.

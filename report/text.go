@@ -27,7 +27,7 @@ type TextOptions struct {
 // Text writes the report for people: the findings grouped by object, one line
 // per change where the width allows, and a summary.
 func Text(w io.Writer, r Report, o TextOptions) error {
-	t := &text{w: bufio.NewWriter(w), TextOptions: o, at: r.At}
+	t := &text{w: bufio.NewWriter(w), TextOptions: o, at: r.At, authors: r.Authors}
 	t.findings(r.Findings)
 	t.unknown(r.Unknown)
 	for _, e := range r.Errors {
@@ -45,8 +45,9 @@ func Text(w io.Writer, r Report, o TextOptions) error {
 
 type text struct {
 	TextOptions
-	w  *bufio.Writer
-	at time.Time
+	w       *bufio.Writer
+	at      time.Time
+	authors map[object.Position]Author
 }
 
 func (t *text) printf(format string, args ...any) {
@@ -96,7 +97,7 @@ func (t *text) heading(id object.ID, origin object.Origin) {
 		t.printf("%s\n", t.paint(bold, name))
 		return
 	}
-	where := printable(origin.Position.String())
+	where := t.place(origin.Position)
 	gap := "  "
 	if t.Width > 0 && utf8.RuneCountInString(name)+len(gap)+utf8.RuneCountInString(where) > t.Width {
 		gap = "\n  "
@@ -119,7 +120,7 @@ var markers = map[differ.Op]marker{
 func (t *text) change(f finding.Finding, c differ.Change) {
 	details := []string{string(f.Rule), t.writer(c.Writer)}
 	if c.Origin.File != "" {
-		details = append(details, printable(c.Origin.String()))
+		details = append(details, t.place(c.Origin))
 	}
 	values, block := t.values(c)
 	t.lines(markers[c.Op], printable(c.Path.String()), values, strings.Join(details, " · "))
@@ -156,6 +157,15 @@ func (t *text) lines(m marker, what, values, details string) {
 	for _, line := range fold(details, t.Width-6) {
 		t.printf("      %s\n", t.paint(dim, line))
 	}
+}
+
+// place names a line of the repository, and who wrote it where that is known.
+func (t *text) place(p object.Position) string {
+	place := printable(p.String())
+	if a, ok := t.authors[p]; ok {
+		place += fmt.Sprintf(" (%s %s)", short(a.Commit), printable(a.Name))
+	}
+	return place
 }
 
 // writer says who made a change and when.

@@ -29,6 +29,7 @@ type declaredOptions struct {
 	sshKey   string
 	hosts    string
 	ca       string
+	blame    bool
 }
 
 func (o *declaredOptions) addFlags(f *pflag.FlagSet) {
@@ -36,6 +37,7 @@ func (o *declaredOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.git.URL, "git", "", "`URL` of a git repository (https, ssh, git or file) instead of a directory; credentials are read from PLUMBLINE_GIT_PASSWORD or PLUMBLINE_GIT_TOKEN")
 	f.StringVar(&o.git.Ref, "ref", "", "`branch`, tag, commit or semver range of tags (default: the repository's default branch)")
 	f.StringVar(&o.git.Path, "path", "", "`directory` in the repository")
+	f.BoolVar(&o.blame, "blame", false, "also name the commit and author of each declared value that differs; of a repository this fetches the whole history")
 	f.StringVar(&o.username, "git-username", "git", "user `name` for https, with the password of PLUMBLINE_GIT_PASSWORD")
 	f.StringVar(&o.sshKey, "git-ssh-key", "", "`file` with a private key for ssh; its passphrase is read from PLUMBLINE_GIT_PASSPHRASE")
 	f.StringVar(&o.hosts, "git-known-hosts", "", "`file` with the known host keys for ssh (default: yours and the system's)")
@@ -109,6 +111,9 @@ func (o declaredOptions) fetch(ctx context.Context, git v1alpha1.Git) (*gitsourc
 		Token:         os.Getenv("PLUMBLINE_GIT_TOKEN"),
 		SSHPassphrase: os.Getenv("PLUMBLINE_GIT_PASSPHRASE"),
 	}}
+	if o.blame {
+		options.Depth = gitsource.FullHistory
+	}
 	if options.Auth.Password != "" {
 		options.Auth.Username = o.username
 	}

@@ -137,6 +137,10 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 	}
 	r := declared.report(assessments)
 	r.Warnings = append(r.Warnings, warnings...)
+	if o.declared.blame {
+		progress.say("asking git who declared what")
+		r.Warnings = append(r.Warnings, blame(ctx, declared.snapshot, &r)...)
+	}
 	r.Sort()
 	progress.clear()
 	if err := write(s.out, r); err != nil {
