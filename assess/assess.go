@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"plumbline.dev/plumbline/cluster"
 	"plumbline.dev/plumbline/differ"
@@ -16,7 +17,8 @@ import (
 	"plumbline.dev/plumbline/policy"
 )
 
-// Source is where live objects come from: a cluster, or a dump of one.
+// Source is where live objects come from: a cluster, or a dump of one. It is
+// safe for concurrent use.
 type Source interface {
 	// Resource tells how a kind is served; cluster.ErrNotServed where it is not.
 	Resource(group, version, kind string) (cluster.Resource, error)
@@ -70,12 +72,15 @@ type Assessment struct {
 func All(ctx context.Context, declared []object.Object, source Source, o Options) ([]Assessment, error) {
 	p := pass{source: source, options: o}
 	wanted := p.place(declared)
-	err := p.readTypes(ctx, wanted)
 	ids := make([]object.ID, 0, len(wanted))
 	for _, d := range wanted {
 		ids = append(ids, d.ID)
 	}
+	var types sync.WaitGroup
+	var err error
+	types.Go(func() { err = p.readTypes(ctx, wanted) })
 	answers := source.Read(ctx, ids)
+	types.Wait()
 	for _, d := range wanted {
 		p.done = append(p.done, p.one(d, answers[d.ID]))
 	}
