@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -13,9 +14,15 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxNodes bounds what one document may expand to through YAML aliases, so that
-// a document of a kilobyte cannot fill the memory.
-const maxNodes = 1_000_000
+const (
+	// maxExpansion and maxExpandedText bound the values, and their bytes of text,
+	// that YAML aliases bring into one document, so that a document of a kilobyte
+	// cannot fill the memory.
+	maxExpansion    = 1_000_000
+	maxExpandedText = 64 << 20
+	// maxDepth bounds the nesting, as the JSON and YAML libraries do.
+	maxDepth = 10_000
+)
 
 // An Error says what is wrong with a document of the repository, and where.
 type Error struct {
@@ -39,6 +46,9 @@ func Decode(file string, data []byte) ([]Object, error) {
 	if line, ok := invalidUTF8(data); ok {
 		return nil, At(file, line, errors.New("not valid UTF-8"))
 	}
+	if documents, ok := jsonDocuments(data); ok {
+		return fromDocuments(file, documents)
+	}
 	var objects []Object
 	var errs []error
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
@@ -53,7 +63,7 @@ func Decode(file string, data []byte) ([]Object, error) {
 			line, cause := YAMLError(data, err)
 			return objects, errors.Join(append(errs, At(file, line, cause))...)
 		}
-		found, err := fromDocument(file, &document)
+		found, err := fromDocuments(file, document.Content)
 		objects = append(objects, found...)
 		if err != nil {
 			errs = append(errs, err)
@@ -61,8 +71,18 @@ func Decode(file string, data []byte) ([]Object, error) {
 	}
 }
 
-func fromDocument(file string, document *yaml.Node) ([]Object, error) {
-	root := document.Content[0]
+func fromDocuments(file string, roots []*yaml.Node) ([]Object, error) {
+	var objects []Object
+	var errs []error
+	for _, root := range roots {
+		found, err := fromDocument(file, root)
+		objects = append(objects, found...)
+		errs = append(errs, err)
+	}
+	return objects, errors.Join(errs...)
+}
+
+func fromDocument(file string, root *yaml.Node) ([]Object, error) {
 	c := converter{file: file}
 	value, err := c.value(root)
 	if err != nil {
@@ -86,11 +106,13 @@ func fromDocument(file string, document *yaml.Node) ([]Object, error) {
 	return []Object{o}, nil
 }
 
-// listItems returns the items of a List, as "kubectl get -o yaml" prints one.
+// listItems returns the items of a List, as "kubectl get -o yaml" prints one. A
+// list has no name; what has one is an object of a kind that is called so.
 func listItems(content map[string]any) ([]any, bool) {
 	kind, _ := content["kind"].(string)
 	items, ok := content["items"].([]any)
-	return items, ok && strings.HasSuffix(kind, "List")
+	metadata, _ := content["metadata"].(map[string]any)
+	return items, ok && strings.HasSuffix(kind, "List") && metadata["name"] == nil
 }
 
 func fromItems(file string, root *yaml.Node, items []any) ([]Object, error) {
@@ -132,19 +154,29 @@ func itemLines(root *yaml.Node) []int {
 	return nil
 }
 
-// converter turns YAML nodes into JSON values and counts what it makes.
+// converter turns YAML nodes into JSON values and counts what aliases add.
 type converter struct {
-	file  string
-	nodes int
+	file           string
+	depth          int
+	aliases        map[*yaml.Node]bool // those within which it is
+	expanded, text int                 // values, and their bytes, made within aliases
 }
 
 func (c *converter) value(n *yaml.Node) (any, error) {
-	if c.nodes++; c.nodes > maxNodes {
-		return nil, At(c.file, n.Line, fmt.Errorf("the document expands to more than %d values through its aliases", maxNodes))
+	if c.depth++; c.depth > maxDepth {
+		return nil, At(c.file, n.Line, fmt.Errorf("the document is nested deeper than %d levels", maxDepth))
+	}
+	defer func() { c.depth-- }()
+	if len(c.aliases) > 0 {
+		c.expanded++
+		c.text += len(n.Value)
+		if c.expanded > maxExpansion || c.text > maxExpandedText {
+			return nil, At(c.file, n.Line, fmt.Errorf("the document's aliases expand to more than %d values or %d MiB", maxExpansion, maxExpandedText>>20))
+		}
 	}
 	switch n.Kind {
 	case yaml.AliasNode:
-		return c.value(n.Alias)
+		return c.alias(n)
 	case yaml.MappingNode:
 		return c.mapping(n)
 	case yaml.SequenceNode:
@@ -162,6 +194,18 @@ func (c *converter) value(n *yaml.Node) (any, error) {
 	default:
 		return nil, nil
 	}
+}
+
+func (c *converter) alias(n *yaml.Node) (any, error) {
+	if c.aliases[n.Alias] {
+		return nil, At(c.file, n.Line, errors.New("an alias refers to itself"))
+	}
+	if c.aliases == nil {
+		c.aliases = map[*yaml.Node]bool{}
+	}
+	c.aliases[n.Alias] = true
+	defer delete(c.aliases, n.Alias)
+	return c.value(n.Alias)
 }
 
 func (c *converter) mapping(n *yaml.Node) (any, error) {
@@ -229,7 +273,12 @@ func (c *converter) scalar(n *yaml.Node) (any, error) {
 			return int64(v), nil
 		case uint64:
 			return float64(v), nil
-		case bool, int64, float64:
+		case float64:
+			if math.IsInf(v, 0) || math.IsNaN(v) {
+				return nil, At(c.file, n.Line, errors.New("the number is infinite or none at all, which JSON cannot say: quote it if it is a text"))
+			}
+			return v, nil
+		case bool, int64:
 			return v, nil
 		}
 		return n.Value, nil
