@@ -117,7 +117,7 @@ func pointerPattern(text string) (Pattern, error) {
 	return Pattern{parts: parts}, nil
 }
 
-var dottedPart = regexp.MustCompile(`^(?:\.?([A-Za-z0-9_*-]+)|\[("(?:[^"\\]|\\.)*")\]|\[([^\]]+)\])`)
+var dottedPart = regexp.MustCompile(`^(?:\.?([A-Za-z0-9_*-]+)|\[("(?:[^"\\]|\\.)*")\]|\[([^\]"][^\]]*)\])`)
 
 func dottedPattern(text string) (Pattern, error) {
 	var p Pattern

@@ -163,7 +163,7 @@ func (w *walker) wasApplied() bool {
 				return false
 			}
 			m := matcher{list: s.list, live: v, matched: make([]bool, len(v))}
-			i := m.find(s.item)
+			i := m.scan(s.item)
 			if i < 0 {
 				return false
 			}
