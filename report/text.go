@@ -31,10 +31,10 @@ func Text(w io.Writer, r Report, o TextOptions) error {
 	t.findings(r.Findings)
 	t.unknown(r.Unknown)
 	for _, e := range r.Errors {
-		t.printf("%s %s\n", t.paint(red, "error:"), printable(e))
+		t.note("", marker{"error:", red}, e)
 	}
 	for _, warning := range r.Warnings {
-		t.printf("%s %s\n", t.paint(yellow, "warning:"), printable(warning))
+		t.note("", marker{"warning:", yellow}, warning)
 	}
 	if len(r.Errors)+len(r.Warnings) > 0 {
 		t.printf("\n")
@@ -64,7 +64,7 @@ const (
 )
 
 func (t *text) paint(style, s string) string {
-	if !t.Color || s == "" {
+	if !t.Color || s == "" || style == "" {
 		return s
 	}
 	return "\x1b[" + style + "m" + s + "\x1b[0m"
@@ -93,16 +93,28 @@ func (t *text) findings(findings []finding.Finding) {
 
 func (t *text) heading(id object.ID, origin object.Origin) {
 	name := printable(id.String())
-	if origin.File == "" {
-		t.printf("%s\n", t.paint(bold, name))
+	where := ""
+	if origin.File != "" {
+		where = t.place(origin.Position)
+	}
+	if t.Width == 0 || utf8.RuneCountInString(name+"  "+where) <= t.Width {
+		t.printf("%s\n", strings.TrimRight(t.paint(bold, name)+"  "+t.paint(dim, where), " "))
 		return
 	}
-	where := t.place(origin.Position)
-	gap := "  "
-	if t.Width > 0 && utf8.RuneCountInString(name)+len(gap)+utf8.RuneCountInString(where) > t.Width {
-		gap = "\n  "
+	for _, line := range t.painted(bold, fold(name, t.Width)) {
+		t.printf("%s\n", line)
 	}
-	t.printf("%s%s%s\n", t.paint(bold, name), gap, t.paint(dim, where))
+	for _, line := range t.painted(dim, fold(where, t.Width-2)) {
+		t.printf("  %s\n", line)
+	}
+}
+
+// painted paints each line by itself, so that no colour runs over its end.
+func (t *text) painted(style string, lines []string) []string {
+	for i := range lines {
+		lines[i] = t.paint(style, lines[i])
+	}
+	return lines
 }
 
 type marker struct{ sign, style string }
@@ -129,43 +141,36 @@ func (t *text) change(f finding.Finding, c differ.Change) {
 	}
 }
 
-// lines prints one change: on one line where it fits, else its parts below each
-// other.
+// lines prints one change: on one line where it fits, else the details below,
+// else all of its parts below each other.
 func (t *text) lines(m marker, what, values, details string) {
-	length := 4
-	for _, part := range []string{what, values, details} {
-		if part != "" {
-			length += 2 + utf8.RuneCountInString(part)
-		}
+	first := what
+	if values != "" && t.fits(what, values) {
+		first, values = what+"  "+values, ""
 	}
-	t.printf("  %s %s", t.paint(m.style, m.sign), what)
-	if t.Width == 0 || length <= t.Width {
-		if values != "" {
-			t.printf("  %s", values)
-		}
-		t.printf("  %s\n", t.paint(dim, details))
+	sign := t.paint(m.style, m.sign)
+	if values == "" && t.fits(first, details) {
+		t.printf("  %s %s  %s\n", sign, first, t.paint(dim, details))
 		return
 	}
-	if values != "" {
-		t.printf("\n")
-		for _, line := range fold(values, t.Width-6) {
-			t.printf("      %s\n", line)
+	for i, line := range fold(first, t.Width-4) {
+		if i > 0 {
+			sign = " "
 		}
-	} else {
-		t.printf("\n")
+		t.printf("  %s %s\n", sign, line)
 	}
-	for _, line := range fold(details, t.Width-6) {
-		t.printf("      %s\n", t.paint(dim, line))
+	below := t.painted(dim, fold(details, t.Width-6))
+	if values != "" {
+		below = append(fold(values, t.Width-6), below...)
+	}
+	for _, line := range below {
+		t.printf("      %s\n", line)
 	}
 }
 
-// place names a line of the repository, and who wrote it where that is known.
-func (t *text) place(p object.Position) string {
-	place := printable(p.String())
-	if a, ok := t.authors[p]; ok {
-		place += fmt.Sprintf(" (%s %s)", short(a.Commit), printable(a.Name))
-	}
-	return place
+// fits tells whether two parts of a change fit on its first line.
+func (t *text) fits(a, b string) bool {
+	return t.Width == 0 || 4+utf8.RuneCountInString(a)+2+utf8.RuneCountInString(b) <= t.Width
 }
 
 // writer says who made a change and when.
@@ -204,10 +209,19 @@ func (t *text) unknown(unknown []Unknown) {
 		if u.Object != (object.ID{}) {
 			t.heading(u.Object, u.Origin)
 		}
-		t.printf("  %s not compared: %s\n", t.paint(purple, "?"), strings.Join(fold(printable(u.Reason), t.Width-4), "\n    "))
+		t.note("  ", marker{"?", purple}, "not compared: "+u.Reason)
 	}
 	if len(unknown) > 0 {
 		t.printf("\n")
+	}
+}
+
+// note prints a sentence behind a marker, folded to the width.
+func (t *text) note(indent string, m marker, sentence string) {
+	lines := fold(m.sign+" "+strings.TrimSpace(printable(sentence)), t.Width-len(indent)-2)
+	t.printf("%s%s%s\n", indent, t.paint(m.style, m.sign), strings.TrimPrefix(lines[0], m.sign))
+	for _, line := range lines[1:] {
+		t.printf("%s  %s\n", indent, line)
 	}
 }
 
@@ -217,7 +231,8 @@ func (t *text) summary(r Report) {
 	for _, f := range r.Findings {
 		changes += len(f.Changes)
 	}
-	parts := []string{}
+	parts := []part{{text: plural(r.Objects(), "object")}}
+	separator := ":"
 	for _, v := range []struct {
 		verdict finding.Verdict
 		text    string
@@ -230,20 +245,42 @@ func (t *text) summary(r Report) {
 		{finding.Unknown, "not compared", purple},
 	} {
 		if n := r.Verdicts[v.verdict]; n > 0 {
-			parts = append(parts, t.paint(v.style, fmt.Sprintf("%d %s", n, v.text)))
+			parts[len(parts)-1].end = separator
+			parts = append(parts, part{text: fmt.Sprintf("%d %s", n, v.text), style: v.style})
+			separator = ","
 		}
 	}
-	line := plural(r.Objects(), "object")
-	if len(parts) > 0 {
-		line += ": " + strings.Join(parts, ", ")
-	}
 	if changes > 0 {
-		line += "; " + plural(changes, "change")
+		parts[len(parts)-1].end = ";"
+		parts = append(parts, part{text: plural(changes, "change")})
 	}
 	if r.Source.Commit != "" {
-		line += " against " + printable(short(r.Source.Commit))
+		parts = append(parts, part{text: "against " + printable(short(r.Source.Commit))})
 	}
-	t.printf("%s\n", line)
+	t.parts(parts)
+}
+
+// part is a piece of a line that is not broken.
+type part struct{ text, style, end string }
+
+// parts prints pieces on one line, or on more where the width wants it.
+func (t *text) parts(parts []part) {
+	column := 0
+	for i, p := range parts {
+		length := utf8.RuneCountInString(p.text + p.end)
+		switch {
+		case i == 0:
+		case t.Width > 0 && column+1+length > t.Width:
+			t.printf("\n  ")
+			column = 2
+		default:
+			t.printf(" ")
+			column++
+		}
+		t.printf("%s%s", t.paint(p.style, p.text), p.end)
+		column += length
+	}
+	t.printf("\n")
 }
 
 func short(commit string) string {
