@@ -134,7 +134,7 @@ func renderPlain(src *source, dir string, entries []fs.DirEntry) (Result, error)
 		return Result{}, object.At(dir, 0, fmt.Errorf("declares more than %d objects", src.options.MaxObjects))
 	}
 	if len(objects) == 0 && len(p.errs) == 0 {
-		errs = append(errs, object.At(dir, 0, errors.New("declares nothing")))
+		errs = append(errs, object.At(dir, 0, ErrEmpty))
 	}
 	return Result{Objects: objects, Direct: p.direct}, joined(append(p.errs, errs...))
 }

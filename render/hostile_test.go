@@ -151,7 +151,7 @@ func TestHostile(t *testing.T) {
 		{"unknown openapi version", files("kustomization.yaml", "resources: [cm.yaml]\nopenapi: {version: v0}\n", "cm.yaml", configMap), "kustomization.yaml"},
 		{"keys that are no texts", files("kustomization.yaml", "resources: [cm.yaml]\n", "cm.yaml", configMap+"data: {8080: x}\n"), "cm.yaml:1: kustomize cannot encode ConfigMap cm"},
 		{"empty CRD", files("kustomization.yaml", "resources: [cm.yaml]\ncrds: [x.yaml]\n", "cm.yaml", configMap, "x.yaml", ""), "x.yaml: is empty"},
-		{"nothing there", fstest.MapFS{}, ".: declares nothing"},
+		{"nothing there", fstest.MapFS{}, ".: declares no objects"},
 		{"many kustomized files", listing(many(2000)), ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -57,6 +57,9 @@ func (o Options) Validate() error {
 	return nil
 }
 
+// ErrEmpty says that the directory declares nothing at all.
+var ErrEmpty = errors.New("declares no objects: is this the right directory?")
+
 // Result is what a directory declares.
 type Result struct {
 	// Objects are sorted by ID. Each carries the position of its document and

@@ -84,8 +84,8 @@ func (o declaredOptions) load(ctx context.Context) (declared, error) {
 		return d, ctx.Err()
 	}
 	d.objects, d.err = result.Objects, err
-	if len(d.objects) == 0 && err == nil {
-		return d, fmt.Errorf("%s declares no objects: is this the right directory?", d.place())
+	if len(d.objects) == 0 && (err == nil || errors.Is(err, render.ErrEmpty)) {
+		return d, fmt.Errorf("%s %w", d.place(), render.ErrEmpty)
 	}
 	return d, nil
 }

@@ -64,7 +64,12 @@ func newDiffCommand(s streams) *cobra.Command {
 		Short:   "Compare what git declares with what runs in the cluster",
 		Long:    diffLong,
 		Example: diffExample,
-		Args:    cobra.MaximumNArgs(1),
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return misuse(c, fmt.Errorf("one directory is compared at a time, and %d are given", len(args)))
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				o.declared.dir = args[0]
@@ -122,18 +127,9 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	source, err := o.source(ctx, progress, &options)
+	assessments, warnings, err := o.compare(ctx, progress, declared.objects, options)
 	if err != nil {
 		return 0, err
-	}
-	progress.say(fmt.Sprintf("comparing %d objects", len(declared.objects)))
-	var warnings []string
-	assessments, err := assess.All(ctx, declared.objects, source, options)
-	if ctx.Err() != nil {
-		return 0, ctx.Err()
-	}
-	if err != nil {
-		warnings = append(warnings, fmt.Sprintf("some schemas could not be read, so lists of those kinds were compared as wholes: %v", err))
 	}
 	r := declared.report(assessments)
 	r.Warnings = append(r.Warnings, warnings...)
@@ -147,6 +143,28 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 		return 0, fmt.Errorf("writing the report: %w", err)
 	}
 	return r.ExitCode(failOn), nil
+}
+
+// compare assesses the objects. Where a repository is so broken that there are
+// none, no cluster is asked.
+func (o diffOptions) compare(ctx context.Context, progress *progress, objects []object.Object, options assess.Options) ([]assess.Assessment, []string, error) {
+	if len(objects) == 0 {
+		return nil, nil, nil
+	}
+	source, err := o.source(ctx, progress, &options)
+	if err != nil {
+		return nil, nil, err
+	}
+	progress.say(fmt.Sprintf("comparing %d objects", len(objects)))
+	assessments, err := assess.All(ctx, objects, source, options)
+	if ctx.Err() != nil {
+		return nil, nil, ctx.Err()
+	}
+	var warnings []string
+	if err != nil {
+		warnings = append(warnings, fmt.Sprintf("some schemas could not be read, so lists of those kinds were compared as wholes: %v", err))
+	}
+	return assessments, warnings, nil
 }
 
 // rules are the parts of a comparison's rules that flags give.
@@ -176,12 +194,18 @@ func (o diffOptions) source(ctx context.Context, progress *progress, options *as
 	if err != nil {
 		return nil, fmt.Errorf("reading the kubeconfig: %w (use --kubeconfig and --context, or --live for a comparison without a cluster)", err)
 	}
+	if raw, err := loader.RawConfig(); err == nil && len(raw.Clusters) == 0 && config.Host == nowhere && *o.kube.APIServer == "" {
+		return nil, errors.New("there is no kubeconfig: name one with --kubeconfig or KUBECONFIG, or use --live for a comparison without a cluster")
+	}
 	if options.Namespace, _, err = loader.Namespace(); err != nil {
 		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
 	}
 	progress.say("asking the API server what it serves")
 	return cluster.Connect(ctx, config, cluster.Options{CacheDir: o.cacheDir()})
 }
+
+// nowhere is the server that the client library takes where none is configured.
+const nowhere = "http://localhost:8080"
 
 // dump reads the live objects from a file.
 func (o diffOptions) dump(options *assess.Options) (assess.Source, error) {

@@ -54,7 +54,7 @@ func run(ctx context.Context, s streams, args []string) int {
 		fmt.Fprintln(s.err, "interrupted")
 		return exitInterrupted
 	default:
-		fmt.Fprintln(s.err, "error:", err)
+		fmt.Fprintln(s.err, "error:", strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
 		return report.ExitError
 	}
 }
@@ -68,6 +68,13 @@ run in a Kubernetes cluster, and names every difference: what, who, when, and
 where git says otherwise. It needs read rights only.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return misuse(c, fmt.Errorf("%q is not a command", args[0]))
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	if strings.HasPrefix(filepath.Base(executable), "kubectl-") {
 		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl plumbline"}
@@ -76,8 +83,13 @@ where git says otherwise. It needs read rights only.`,
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return fmt.Errorf("%w\nsee \"%s --help\"", err, c.CommandPath())
+		return misuse(c, err)
 	})
 	root.AddCommand(newDiffCommand(s), newVersionCommand(s))
 	return root
+}
+
+// misuse adds to an error about a command line where to read on.
+func misuse(c *cobra.Command, err error) error {
+	return fmt.Errorf("%w: see \"%s --help\"", err, c.CommandPath())
 }

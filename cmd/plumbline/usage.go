@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,9 @@ import (
 // connection, which are kubectl's, all folded to the terminal.
 func usage(own, connection *pflag.FlagSet) func(*cobra.Command) error {
 	return func(c *cobra.Command) error {
+		if f, home := connection.Lookup("cache-dir"), os.Getenv("HOME"); f != nil && home != "" {
+			f.DefValue = strings.Replace(f.DefValue, home, "~", 1)
+		}
 		w := c.OutOrStderr()
 		width, _ := terminalWidth(w)
 		if width == 0 {
