@@ -173,6 +173,15 @@ func (t *text) fits(a, b string) bool {
 	return t.Width == 0 || 4+utf8.RuneCountInString(a)+2+utf8.RuneCountInString(b) <= t.Width
 }
 
+// place names a line of the repository, and who wrote it where that is known.
+func (t *text) place(p object.Position) string {
+	place := printable(p.String())
+	if a, ok := t.authors[p]; ok {
+		place += fmt.Sprintf(" (%s %s)", short(a.Commit), printable(a.Name))
+	}
+	return place
+}
+
 // writer says who made a change and when.
 func (t *text) writer(w differ.Writer) string {
 	switch {
