@@ -32,7 +32,8 @@ func (t *text) values(c differ.Change) (line string, block []string) {
 	case c.Live == nil:
 		return cut(compact(c.Declared)), nil
 	default:
-		return cut(compact(c.Declared)) + " → " + cut(compact(c.Live)), nil
+		before, after := cutPair(compact(c.Declared), compact(c.Live))
+		return before + " → " + after, nil
 	}
 }
 
@@ -47,19 +48,30 @@ func (t *text) lineDiff(declared, live string) []string {
 	for endA > start && endB > start && a[endA-1] == b[endB-1] {
 		endA, endB = endA-1, endB-1
 	}
+	if endA == start+1 && endB == start+1 {
+		a[start], b[start] = cutPair(a[start], b[start])
+	}
 	lines := []string{t.paint(dim, fmt.Sprintf("@@ line %d @@", start+1))}
 	lines = append(lines, t.changed("-", red, a[start:endA])...)
 	return append(lines, t.changed("+", green, b[start:endB])...)
 }
 
-func (t *text) changed(sign, style string, lines []string) []string {
+func (t *text) changed(mark, style string, lines []string) []string {
 	var out []string
 	for i, line := range lines {
+		sign := mark
 		if i == maxLines {
 			out = append(out, t.paint(dim, fmt.Sprintf("… %s more", plural(len(lines)-i, "line"))))
 			break
 		}
-		out = append(out, t.paint(style, sign+cut(printable(line))))
+		parts := fold(cut(printable(line)), t.Width-7)
+		if len(parts) == 0 {
+			parts = []string{""}
+		}
+		for _, part := range parts {
+			out = append(out, t.paint(style, sign+part))
+			sign = strings.Repeat(" ", len(sign))
+		}
 	}
 	return out
 }
@@ -129,6 +141,23 @@ func cut(s string) string {
 	return string([]rune(s)[:maxValue-1]) + "…"
 }
 
+// cutPair cuts two values to length where they differ: of a long beginning that
+// both share, only the end is shown.
+func cutPair(a, b string) (string, string) {
+	before, after := []rune(a), []rune(b)
+	if max(len(before), len(after)) <= maxValue {
+		return a, b
+	}
+	same := 0
+	for same < len(before) && same < len(after) && before[same] == after[same] {
+		same++
+	}
+	if skip := same - maxValue/4; skip > 0 {
+		a, b = "…"+string(before[skip:]), "…"+string(after[skip:])
+	}
+	return cut(a), cut(b)
+}
+
 // fold breaks a line at spaces so that each part has at most width characters; a
 // longer word is broken anywhere. A width of 0 or less folds nothing.
 func fold(s string, width int) []string {
@@ -138,7 +167,7 @@ func fold(s string, width int) []string {
 	var lines []string
 	for rest := []rune(s); len(rest) > 0; {
 		if len(rest) <= width {
-			return append(lines, string(rest))
+			return append(lines, strings.TrimRight(string(rest), " "))
 		}
 		end := width
 		for i := width; i > width/2; i-- {
@@ -147,7 +176,7 @@ func fold(s string, width int) []string {
 				break
 			}
 		}
-		lines = append(lines, string(rest[:end]))
+		lines = append(lines, strings.TrimRight(string(rest[:end]), " "))
 		rest = []rune(strings.TrimLeft(string(rest[end:]), " "))
 	}
 	return lines

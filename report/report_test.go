@@ -1,0 +1,231 @@
+package report_test
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"plumbline.dev/plumbline/differ"
+	"plumbline.dev/plumbline/finding"
+	"plumbline.dev/plumbline/object"
+	"plumbline.dev/plumbline/report"
+)
+
+var update = flag.Bool("update", false, "write what the tests found into testdata")
+
+var at = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+// hostile is a value that a person put into the cluster to deceive who reads of
+// it: it clears the screen, goes back over the line and turns its direction.
+const hostile = "\x1b[2J\x1b[1;1H0 changes\r\n\u202egnp.exe\u200b\x07\x9b31m"
+
+// sample has every kind of change and of finding.
+func sample() report.Report {
+	web := object.ID{Group: "apps", Version: "v1", Kind: "Deployment", Namespace: "shop", Name: "web"}
+	config := object.ID{Version: "v1", Kind: "ConfigMap", Namespace: "shop", Name: "settings"}
+	secret := object.ID{Version: "v1", Kind: "Secret", Namespace: "shop", Name: "token"}
+	role := object.ID{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRole", Name: "reader"}
+	gone := object.ID{Version: "v1", Kind: "Service", Namespace: "shop", Name: "web"}
+	person := differ.Writer{Manager: "kubectl-edit", Operation: "Update", Time: at.Add(-5 * time.Minute), Person: true}
+	origin := func(line int) object.Origin {
+		return object.Origin{Position: object.Position{File: "overlays/production/web.yaml", Line: line}}
+	}
+	c := func(op differ.Op, declared, live any, w differ.Writer, path ...any) differ.Change {
+		return differ.Change{Path: path, Op: op, Declared: declared, Live: live, Writer: w}
+	}
+	container := func(path ...any) []any {
+		return append([]any{"spec", "template", "spec", "containers", map[string]any{"name": "web"}}, path...)
+	}
+	image := c(differ.Modified, "registry.example.com/shop/web:1.0", "docker.io/evil/web:latest", person, container("image")...)
+	image.Origin = object.Position{File: "overlays/production/web.yaml", Line: 14}
+	find := func(rule finding.Rule, severity finding.Severity, id object.ID, line int, message string, changes ...differ.Change) finding.Finding {
+		return finding.Finding{Rule: rule, Severity: severity, Object: id, Origin: origin(line), Changes: changes, Message: message, Advice: "do " + message}
+	}
+	long := strings.Repeat("long ", 200)
+	r := report.Report{
+		At:     at,
+		Source: report.Source{Repository: "https://git.example.com/config.git", Ref: "main", Commit: "0123456789abcdef0123456789abcdef01234567", Path: "overlays/production"},
+		Findings: []finding.Finding{
+			find(finding.DriftModified, finding.Warning, web, 1, "declared fields have other values",
+				image,
+				c(differ.Modified, int64(2), int64(5), differ.Writer{Manager: "kubectl", Operation: "Update", Subresource: "scale", NotBefore: at.Add(-time.Hour)}, "spec", "replicas"),
+				c(differ.Reordered, []any{"a", "b"}, []any{"b", "a"}, differ.Writer{NotBefore: at.Add(-48 * time.Hour)}, "spec", "template", "spec", "initContainers"),
+			),
+			find(finding.DriftRemoved, finding.Warning, web, 1, "declared fields are gone",
+				c(differ.Removed, map[string]any{"name": "LEVEL", "value": "info"}, nil, differ.Writer{}, container("env", map[string]any{"name": "LEVEL"})...)),
+			find(finding.DriftAdded, finding.Warning, web, 1, "fields were added",
+				c(differ.Added, nil, "x", person, "metadata", "labels", "example.com/tier"),
+				c(differ.Added, nil, map[string]any{"name": "miner", "image": "evil.example/miner", "args": []any{"--fast", "true", "1", ""}, "on": true, "none": nil}, person, "spec", "template", "spec", "containers", map[string]any{"name": "miner"}),
+				c(differ.Added, nil, hostile, differ.Writer{Manager: hostile, Operation: "Update", Time: at.Add(-time.Second)}, "metadata", "annotations", hostile),
+				c(differ.Added, nil, long, person, "metadata", "annotations", "long"),
+				c(differ.Added, nil, "x", person, "metadata", "annotations", strings.Repeat("k", 100)),
+			),
+			find(finding.DriftReleased, finding.Warning, web, 1, "still there", c(differ.Released, nil, true, differ.Writer{Manager: "ci-deploy", Operation: "Apply", Time: at.Add(-24 * time.Hour)}, "spec", "paused")),
+			find(finding.DriftContested, finding.Info, web, 1, "contested", c(differ.Contested, int64(1), 2.5, differ.Writer{Manager: "vpa-updater", Operation: "Update", Time: at.Add(time.Hour)}, "spec", "x")),
+			find(finding.DriftControlled, finding.Info, role, 0, "controlled", c(differ.Controlled, nil, []any{}, differ.Writer{Manager: "clusterrole-aggregation-controller", Operation: "Apply", Time: at}, "rules")),
+			find(finding.DriftModified, finding.Warning, config, 30, "declared fields have other values",
+				c(differ.Modified, "server {\n  listen 80;\n  debug off;\n}\n", "server {\n  listen 80;\n  debug on; "+hostile+"\n  "+long+"\n}\n", person, "data", "nginx.conf"),
+				c(differ.Modified, "one\n"+strings.Repeat("old\n", 20), "one\ntwo\n", person, "data", "many"),
+				c(differ.Modified, long+"before", long+"after", person, "data", "end"),
+				c(differ.Modified, "with newline\n", "without", person, "data", "short")),
+			find(finding.DriftModified, finding.Warning, secret, 44, "declared fields have other values",
+				c(differ.Modified, "*** (before)", "*** (after)", person, "data", "password")),
+			find(finding.DriftMissing, finding.Critical, gone, 51, "the object is declared and does not exist"),
+			find(finding.DriftUnattributed, finding.Warning, secret, 44, "the records of who wrote which field (metadata.managedFields) are gone, so additions cannot be told from defaults"),
+		},
+		Unknown: []report.Unknown{
+			{Object: object.ID{Version: "v1", Kind: "Node", Name: "n"}, Origin: origin(60), Reason: "reading Node n: nodes \"n\" is forbidden: User \"reader\" cannot get resource \"nodes\" in API group \"\" at the cluster scope " + hostile},
+			{Reason: "no object could be told"},
+		},
+		Errors:   []string{"overlays/production/broken.yaml:3: " + hostile},
+		Warnings: []string{"an ignore rule ended on 2026-01-01 and is without effect: " + strings.Repeat("reason ", 20)},
+		Verdicts: map[finding.Verdict]int{finding.InSync: 20, finding.Drifted: 3, finding.Missing: 1, finding.Unknown: 1, finding.Finished: 1},
+	}
+	r.Sort()
+	return r
+}
+
+func TestGolden(t *testing.T) {
+	for name, write := range map[string]func(*bytes.Buffer, report.Report) error{
+		"report.txt":    func(b *bytes.Buffer, r report.Report) error { return report.Text(b, r, report.TextOptions{}) },
+		"report-80.txt": func(b *bytes.Buffer, r report.Report) error { return report.Text(b, r, report.TextOptions{Width: 80}) },
+		"report-color.txt": func(b *bytes.Buffer, r report.Report) error {
+			return report.Text(b, r, report.TextOptions{Width: 80, Color: true})
+		},
+		"report.json": func(b *bytes.Buffer, r report.Report) error { return report.JSON(b, r) },
+		"report.yaml": func(b *bytes.Buffer, r report.Report) error { return report.YAML(b, r) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got bytes.Buffer
+			if err := write(&got, sample()); err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join("testdata", name)
+			if *update {
+				if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(string(want), got.String()); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+		})
+	}
+}
+
+var color = regexp.MustCompile("\x1b\\[[0-9]+m")
+
+// TestTerminal writes to terminals of every width: no line is longer, and nothing
+// reaches the terminal that could command it.
+func TestTerminal(t *testing.T) {
+	for width := 40; width <= 200; width += 7 {
+		var out bytes.Buffer
+		if err := report.Text(&out, sample(), report.TextOptions{Width: width, Color: true}); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(color.ReplaceAllString(out.String(), "")) {
+			line = strings.TrimSuffix(line, "\n")
+			if n := utf8.RuneCountInString(line); n > width {
+				t.Errorf("%d columns at width %d: %s", n, width, line)
+			}
+			if strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsGraphic(r) }) {
+				t.Errorf("width %d: uncontrolled: %q", width, line)
+			}
+			if strings.TrimRight(line, " ") != line {
+				t.Errorf("width %d: trailing blanks: %q", width, line)
+			}
+		}
+	}
+}
+
+// TestOneLinePerChange is what lets grep work on what is no terminal.
+func TestOneLinePerChange(t *testing.T) {
+	var out bytes.Buffer
+	if err := report.Text(&out, sample(), report.TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	changes := 0
+	for _, f := range sample().Findings {
+		changes += max(1, len(f.Changes))
+	}
+	if got := strings.Count(out.String(), "  drift/"); got != changes {
+		t.Errorf("%d lines with a rule, want %d:\n%s", got, changes, out.String())
+	}
+}
+
+func TestEmpty(t *testing.T) {
+	var text, json bytes.Buffer
+	if err := errors.Join(report.Text(&text, report.Report{At: at}, report.TextOptions{}), report.JSON(&json, report.Report{At: at})); err != nil {
+		t.Fatal(err)
+	}
+	if text.String() != "0 objects\n" {
+		t.Errorf("got %q", text.String())
+	}
+	for _, list := range []string{`"findings": []`, `"unknown": []`, `"errors": []`, `"warnings": []`} {
+		if !strings.Contains(json.String(), list) {
+			t.Errorf("want %s, not null, in:\n%s", list, json.String())
+		}
+	}
+}
+
+func TestWriteError(t *testing.T) {
+	for name, err := range map[string]error{
+		"text": report.Text(full{}, sample(), report.TextOptions{}),
+		"json": report.JSON(full{}, sample()),
+		"yaml": report.YAML(full{}, sample()),
+	} {
+		if !errors.Is(err, errFull) {
+			t.Errorf("%s: error %v, want %v", name, err, errFull)
+		}
+	}
+}
+
+var errFull = errors.New("no space left")
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errFull }
+
+func TestExitCode(t *testing.T) {
+	findings := func(s ...finding.Severity) (all []finding.Finding) {
+		for _, severity := range s {
+			all = append(all, finding.Finding{Severity: severity})
+		}
+		return all
+	}
+	unknown := []report.Unknown{{Reason: "x"}}
+	for name, c := range map[string]struct {
+		r      report.Report
+		failOn finding.Severity
+		want   int
+	}{
+		"nothing":               {report.Report{}, finding.Info, report.ExitClean},
+		"warnings":              {report.Report{Warnings: []string{"x"}}, finding.Info, report.ExitClean},
+		"below":                 {report.Report{Findings: findings(finding.Info)}, finding.Warning, report.ExitClean},
+		"at":                    {report.Report{Findings: findings(finding.Info, finding.Warning)}, finding.Warning, report.ExitFindings},
+		"above":                 {report.Report{Findings: findings(finding.Critical, finding.Info)}, finding.Warning, report.ExitFindings},
+		"unknown":               {report.Report{Unknown: unknown}, finding.Critical, report.ExitUnknown},
+		"unknown and below":     {report.Report{Unknown: unknown, Findings: findings(finding.Info)}, finding.Warning, report.ExitUnknown},
+		"unknown and findings":  {report.Report{Unknown: unknown, Findings: findings(finding.Warning)}, finding.Warning, report.ExitFindings},
+		"error":                 {report.Report{Errors: []string{"x"}}, finding.Warning, report.ExitError},
+		"error and all besides": {report.Report{Errors: []string{"x"}, Unknown: unknown, Findings: findings(finding.Critical)}, finding.Warning, report.ExitError},
+	} {
+		if got := c.r.ExitCode(c.failOn); got != c.want {
+			t.Errorf("%s: exit code %d, want %d", name, got, c.want)
+		}
+	}
+}
