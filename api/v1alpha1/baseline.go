@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -93,7 +94,7 @@ type Ignore struct {
 // EndedAt tells whether the rule has ended at the given time.
 func (i Ignore) EndedAt(now time.Time) bool {
 	end, err := time.Parse(time.DateOnly, i.Until)
-	return err == nil && now.UTC().After(end.Add(24*time.Hour))
+	return err == nil && !now.UTC().Before(end.AddDate(0, 0, 1))
 }
 
 // Parse reads a Baseline from a file's content, strictly: a field that it does
@@ -139,6 +140,11 @@ func (b Baseline) Validate() error {
 	}
 	if b.Spec.Git.URL == "" {
 		fail("spec.git.url is missing: name the repository, such as https://git.example.com/platform/config.git")
+	}
+	if u, err := url.Parse(b.Spec.Git.URL); err == nil && u.User != nil {
+		if _, ok := u.User.Password(); ok {
+			fail("spec.git.url holds a password: take it out and set PLUMBLINE_GIT_PASSWORD or PLUMBLINE_GIT_TOKEN")
+		}
 	}
 	for i, rule := range b.Spec.Ignore {
 		if len(rule.Paths) == 0 {
