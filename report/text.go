@@ -188,7 +188,7 @@ func (t *text) writer(w differ.Writer) string {
 	case w.Manager == "" && w.NotBefore.IsZero():
 		return "by someone who left no record"
 	case w.Manager == "":
-		return "by someone who left no record, after " + t.when(w.NotBefore)
+		return "by someone who left no record, " + t.since(w.NotBefore)
 	}
 	name := printable(w.Manager)
 	if w.Subresource != "" {
@@ -198,7 +198,7 @@ func (t *text) writer(w differ.Writer) string {
 	case !w.Time.IsZero():
 		return "by " + name + " " + t.when(w.Time)
 	case !w.NotBefore.IsZero():
-		return "by " + name + " after " + t.when(w.NotBefore)
+		return "by " + name + " " + t.since(w.NotBefore)
 	default:
 		return "by " + name
 	}
@@ -206,12 +206,27 @@ func (t *text) writer(w differ.Writer) string {
 
 // when is short on a terminal, exact elsewhere.
 func (t *text) when(at time.Time) string {
-	age := t.at.Sub(at)
-	if t.Width > 0 && age >= 0 && age < 24*time.Hour {
-		return duration.HumanDuration(age) + " ago"
+	if age, ok := t.age(at); ok {
+		return age + " ago"
 	}
-	return at.UTC().Format("2006-01-02 15:04:05Z")
+	return exact(at)
 }
+
+// since tells that something came after a time.
+func (t *text) since(at time.Time) string {
+	if age, ok := t.age(at); ok {
+		return "in the last " + age
+	}
+	return "after " + exact(at)
+}
+
+// age is how long ago a time is, where that is the way to tell it.
+func (t *text) age(at time.Time) (string, bool) {
+	age := t.at.Sub(at)
+	return duration.HumanDuration(age), t.Width > 0 && age >= 0 && age < 24*time.Hour
+}
+
+func exact(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05Z") }
 
 func (t *text) unknown(unknown []Unknown) {
 	for _, u := range unknown {
@@ -264,7 +279,7 @@ func (t *text) summary(r Report) {
 		parts = append(parts, part{text: plural(changes, "change")})
 	}
 	if r.Source.Commit != "" {
-		parts = append(parts, part{text: "against " + printable(short(r.Source.Commit))})
+		parts = append(parts, part{text: "against commit " + printable(short(r.Source.Commit))})
 	}
 	t.parts(parts)
 }
