@@ -67,7 +67,7 @@ const longList = 32
 // find returns the index of the live item that is the declared one, and takes it;
 // -1 where there is none. Items with equal keys are paired in their order.
 func (m *matcher) find(declared any) int {
-	at := -1
+	var at int
 	switch {
 	case m.next < len(m.live) && !m.matched[m.next] && sameItem(m.list, declared, m.live[m.next]):
 		at = m.next
