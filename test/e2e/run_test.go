@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -82,6 +83,7 @@ func (c command) run(t testing.TB) result {
 	if err := process.Start(); err != nil {
 		t.Fatal(err)
 	}
+	memory := peak(process.Process.Pid)
 	if c.interrupt != nil {
 		go func() {
 			select {
@@ -92,6 +94,7 @@ func (c command) run(t testing.TB) result {
 		}()
 	}
 	err := process.Wait()
+	most := memory()
 	if ctx.Err() != nil {
 		t.Fatalf("plumbline %s did not end within %s:\n%s%s", strings.Join(c.args, " "), c.within, out.String(), stderr.String())
 	}
@@ -99,12 +102,42 @@ func (c command) run(t testing.TB) result {
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatalf("running plumbline: %v", err)
 	}
-	r := result{stdout: out.String(), stderr: stderr.String(), code: process.ProcessState.ExitCode(), took: time.Since(begin)}
-	if usage, ok := process.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		r.memory = usage.Maxrss << 10
-	}
+	r := result{stdout: out.String(), stderr: stderr.String(), code: process.ProcessState.ExitCode(), took: time.Since(begin), memory: most}
 	check(t, strings.Join(c.args, " "), r.stdout+r.stderr)
 	return r
+}
+
+// peak watches how much memory a process takes, until the returned function is
+// called and says how much that was at most. The kernel's own account at the end
+// (rusage) begins with that of the process that started it.
+func peak(pid int) func() int64 {
+	var most int64
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(3 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)); err == nil {
+				if _, after, ok := strings.Cut(string(text), "VmHWM:"); ok {
+					var kilobytes int64
+					if _, err := fmt.Sscan(after, &kilobytes); err == nil {
+						most = max(most, kilobytes<<10)
+					}
+				}
+			}
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return func() int64 {
+		close(stop)
+		<-stopped
+		return most
+	}
 }
 
 // check holds everything that is ever printed to what no output may have: a
