@@ -31,13 +31,17 @@ var kinds = sync.OnceValue(func() *runtime.Scheme {
 	return s
 })
 
+func gvk(id object.ID) schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: id.Group, Version: id.Version, Kind: id.Kind}
+}
+
 // canonicalise returns the declared object as the server would store its values:
 // quantities, times and numbers in one spelling, Secrets' stringData as data. It
 // is by way of the kind's Go type, and false where we have none or the object
 // does not fit it.
 func canonicalise(declared object.Object, t Type) (map[string]any, bool) {
 	id := declared.ID
-	typed, err := kinds().New(schema.GroupVersionKind{Group: id.Group, Version: id.Version, Kind: id.Kind})
+	typed, err := kinds().New(gvk(id))
 	if err != nil {
 		return nil, false
 	}

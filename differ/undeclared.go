@@ -26,11 +26,8 @@ func (w *walker) undeclared(live any, n *node, p place) {
 	}
 	switch {
 	case !byController && !byDeployer && !byForeign:
-		if len(w.owners) == 0 && !w.fromServer(live) {
-			w.unowned++
-		}
-		return // a default of the server's
-	case (w.ignoresWithin() || !byController && w.partly(live, n, p)) && w.within(live, n, p):
+		w.ownerless(live)
+	case (w.ignoresWithin() || !byController && w.partly(live, n, p)) && w.divide(live, n, p):
 	case !byController && !byDeployer:
 		last, _ := w.lastWriter(p)
 		w.change(Added, nil, live, last.writer)
@@ -40,13 +37,32 @@ func (w *walker) undeclared(live any, n *node, p place) {
 	case !byController && !byForeign && w.byApply(p):
 		last, _ := w.lastWriter(p)
 		w.change(Released, nil, live, last.writer)
-	case w.within(live, n, p): // several sides: judged one level down
+	case w.divide(live, n, p): // several sides: judged one level down
 	case byController:
 		last, _ := w.lastWriter(p)
 		w.controlled(live, last)
 	default:
 		w.released(live, p)
 	}
+}
+
+// ownerless judges an undeclared value that nobody owns: a default of the
+// server's, but for what the server never fills in.
+func (w *walker) ownerless(live any) {
+	if len(w.owners) == 0 && !w.fromServer(live) {
+		w.unowned++
+	}
+	if w.inData() {
+		w.change(Added, nil, live, Writer{}) // the record of who did it was removed
+	}
+}
+
+// inData tells whether the walk stands on or in the data of a ConfigMap or a
+// Secret, in which the server puts nothing of its own.
+func (w *walker) inData() bool {
+	id := w.live.ID
+	return id.Group == "" && (id.Kind == "ConfigMap" || id.Kind == "Secret") &&
+		(w.path[0].field == "data" || w.path[0].field == "binaryData")
 }
 
 // byApply tells whether the deployer applied the place: what it applied was in
@@ -99,9 +115,9 @@ func (w *walker) inMetadata() bool {
 	return len(w.path) == 2 && w.path[0].field == "metadata"
 }
 
-// within judges the parts of an undeclared value of several owners one by one.
+// divide judges the parts of an undeclared value of several owners one by one.
 // It returns false for a value that has no parts of its own.
-func (w *walker) within(live any, n *node, p place) bool {
+func (w *walker) divide(live any, n *node, p place) bool {
 	switch l := live.(type) {
 	case map[string]any:
 		if n != nil && n.atomic || len(l) == 0 || !w.divided(p) {

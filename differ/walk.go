@@ -15,6 +15,7 @@ type walker struct {
 	owners  []owner
 	secret  bool // the object is a Secret
 	pod     bool // the object is a Pod
+	builtin bool // the object is of one of Kubernetes' own kinds
 
 	path    []step
 	stack   []map[string]any // places; see owning
@@ -32,9 +33,10 @@ type walker struct {
 func newWalker(live object.Object, t Type, o Options) *walker {
 	return &walker{
 		live: live, root: t.root, options: o, owners: owners(live, o),
-		secret: live.ID.Group == "" && live.ID.Kind == "Secret",
-		pod:    live.ID.Group == "" && live.ID.Kind == "Pod",
-		path:   make([]step, 0, 16), stack: make([]map[string]any, 0, 256),
+		secret:  live.ID.Group == "" && live.ID.Kind == "Secret",
+		pod:     live.ID.Group == "" && live.ID.Kind == "Pod",
+		builtin: kinds().Recognizes(gvk(live.ID)),
+		path:    make([]step, 0, 16), stack: make([]map[string]any, 0, 256),
 	}
 }
 
@@ -93,7 +95,7 @@ func (w *walker) fields(declared, live map[string]any, n *node, p place, skip fu
 		owned := w.ownedField(p, name)
 		if d, ok := declared[name]; ok {
 			w.value(d, l, n.field(name), owned)
-		} else if !n.isDefault(name, l) {
+		} else if !n.isDefault(name, l) && (!owned.owned() || !w.serverDefault(w.parent(), name, l, live, n)) {
 			w.undeclared(l, n.field(name), owned)
 		}
 		w.pop(mark)
@@ -106,6 +108,17 @@ func (w *walker) fields(declared, live map[string]any, n *node, p place, skip fu
 		w.absent(d, n.field(name))
 		w.pop(mark)
 	}
+}
+
+// parent names the field that holds the mapping of which the walk stands on a
+// key: for an item of a list, the list.
+func (w *walker) parent() string {
+	for i := len(w.path) - 2; i >= 0; i-- {
+		if w.path[i].list == nil {
+			return w.path[i].field
+		}
+	}
+	return ""
 }
 
 // skipWithin returns which of a mapping's keys are not compared.

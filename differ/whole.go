@@ -3,9 +3,10 @@ package differ
 // completed tells whether a whole value differs only in what the server filled
 // in. Records do not reach into a whole value, but whoever changes any part of
 // it owns all of it: as long as only the deployer does, what stands there beside
-// the declared is a default.
+// the declared is a default. Of anybody else only the known defaults are.
 func (w *walker) completed(declared, live any, n *node, p place) bool {
-	return w.onlyDeployers(p) && within(declared, live, n)
+	last := len(w.path) - 1
+	return p.owned() && w.within(declared, live, n, whole{w.path[last].field, w.onlyDeployers(p)})
 }
 
 // onlyDeployers tells whether the place has owners and each is the deployer.
@@ -18,45 +19,63 @@ func (w *walker) onlyDeployers(p place) bool {
 	return p.owned()
 }
 
+// whole is where a walk within a whole value stands: in which field, and whether
+// only the deployer owns the value.
+type whole struct {
+	field     string
+	deployers bool
+}
+
 // within tells whether live has everything that declared has, in the same order,
 // and perhaps more of the type's named fields. A mapping of free keys, such as a
 // selector, has no defaults: what stands there was put there.
-func within(declared, live any, n *node) bool {
+func (w *walker) within(declared, live any, n *node, in whole) bool {
 	switch d := declared.(type) {
 	case map[string]any:
 		l, ok := live.(map[string]any)
-		return ok && fieldsWithin(d, l, n)
+		return ok && w.fieldsWithin(d, l, n, in)
 	case []any:
 		l, ok := live.([]any)
 		if !ok || len(d) != len(l) {
 			return false
 		}
 		for i := range d {
-			if !within(d[i], l[i], n.item()) {
+			if !w.within(d[i], l[i], n.item(), in) {
 				return false
 			}
 		}
 		return true
 	case omitted:
-		return within(d.value, live, n)
+		return w.within(d.value, live, n, in)
 	default:
 		return equal(declared, live)
 	}
 }
 
-func fieldsWithin(declared, live map[string]any, n *node) bool {
+func (w *walker) fieldsWithin(declared, live map[string]any, n *node, in whole) bool {
 	for name, v := range declared {
 		l, ok := live[name]
-		if !ok && !empty(v) || ok && v != nil && !within(v, l, n.field(name)) {
+		if !ok && !in.mayLack(v) || ok && v != nil && !w.within(v, l, n.field(name), whole{name, in.deployers}) {
 			return false
 		}
 	}
-	for name := range live {
-		if _, ok := declared[name]; !ok && !n.completes(name) {
+	for name, v := range live {
+		if _, ok := declared[name]; ok {
+			continue
+		}
+		filled := in.deployers && n.completes(name) || n.isDefault(name, v)
+		if !filled && !w.serverDefault(in.field, name, v, live, n) {
 			return false
 		}
 	}
 	return true
+}
+
+// mayLack tells whether the server may have dropped a declared value. What it is
+// known to drop is marked; else it is a guess, which nobody else's edit is given.
+func (in whole) mayLack(declared any) bool {
+	_, dropped := declared.(omitted)
+	return declared == nil || dropped || in.deployers && empty(declared)
 }
 
 // completes tells whether the server may fill in the field of a whole value.
