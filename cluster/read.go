@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -74,19 +77,21 @@ func (g group) path() string {
 	return path + "/" + g.resource.Plural
 }
 
-// readGroup chooses the cheaper way: one GET for one object, else a LIST. Who
-// may not list may still be allowed to get what he knows by name.
+// readGroup chooses the cheaper way: one GET for one object, else a LIST, and
+// GETs again where few objects are left and many pages. Who may not list may
+// still be allowed to get what he knows by name.
 func (c *Cluster) readGroup(ctx context.Context, g group, ids []object.ID) map[object.ID]Answer {
+	answers := make(map[object.ID]Answer, len(ids))
 	if len(ids) > 1 {
-		answers, err := c.list(ctx, g, ids)
-		if err == nil {
+		left, err := c.list(ctx, g, ids, answers)
+		if err != nil && !errors.Is(err, ErrForbidden) {
+			for _, id := range left {
+				answers[id] = Answer{Err: err}
+			}
 			return answers
 		}
-		if !errors.Is(err, ErrForbidden) {
-			return same(ids, err)
-		}
+		ids = left
 	}
-	answers := make(map[object.ID]Answer, len(ids))
 	for _, id := range ids { // a role may name single objects, so one refusal says nothing about the next
 		o, err := c.get(ctx, g, id)
 		answers[id] = Answer{Object: o, Err: err}
@@ -94,74 +99,84 @@ func (c *Cluster) readGroup(ctx context.Context, g group, ids []object.ID) map[o
 	return answers
 }
 
-func same(ids []object.ID, err error) map[object.ID]Answer {
-	answers := make(map[object.ID]Answer, len(ids))
-	for _, id := range ids {
-		answers[id] = Answer{Err: err}
-	}
-	return answers
-}
-
-// list reads pages until every wanted object was seen or the list has ended,
-// which is a consistent one: what is not in it does not exist.
-func (c *Cluster) list(ctx context.Context, g group, ids []object.ID) (map[object.ID]Answer, error) {
+// list reads pages and fills in the answers, until every wanted object was seen
+// or the list has ended; it is a consistent one, so that what is not in it does
+// not exist. It returns the objects that it did not answer: all that were left at
+// an error, or those that GETs answer in fewer requests than the pages to come.
+func (c *Cluster) list(ctx context.Context, g group, ids []object.ID, answers map[object.ID]Answer) ([]object.ID, error) {
 	missing := make(map[string]object.ID, len(ids))
 	for _, id := range ids {
 		missing[id.Name] = id
 	}
-	answers := make(map[object.ID]Answer, len(ids))
 	for next := ""; ; {
 		page, err := c.page(ctx, g, next)
-		if apierrors.IsResourceExpired(err) { // a slow reader's list ends after minutes: begin again
-			page, err = c.page(ctx, g, "")
+		if next != "" && apierrors.IsResourceExpired(err) { // a slow reader's list ends after minutes
+			return slices.Collect(maps.Values(missing)), nil
 		}
 		if err != nil {
-			return nil, classify(err, "listing "+g.String())
+			return slices.Collect(maps.Values(missing)), err
 		}
-		if page.Items == nil || page.APIVersion != apiVersion(g.resource) { // else an answer that is no list would make all missing
-			return nil, fmt.Errorf("listing %s: %w", g, errForeign)
-		}
-		for _, content := range page.Items {
-			content["apiVersion"], content["kind"] = apiVersion(g.resource), g.resource.Kind
-			o, err := object.FromContent(content)
-			if err != nil {
-				return nil, fmt.Errorf("listing %s: %w", g, err)
-			}
+		for _, o := range page.objects {
 			if id, ok := missing[o.ID.Name]; ok {
 				answers[id] = Answer{Object: o}
 				delete(missing, o.ID.Name)
 			}
 		}
-		next = page.Metadata.Continue
-		if next == "" || len(missing) == 0 {
-			break
+		switch next = page.next; {
+		case len(missing) == 0:
+			return nil, nil
+		case next == "":
+			for _, id := range missing {
+				answers[id] = Answer{Err: ErrNotFound}
+			}
+			return nil, nil
+		case page.pagesLeft > len(missing):
+			return slices.Collect(maps.Values(missing)), nil
 		}
 	}
-	for _, id := range missing {
-		answers[id] = Answer{Err: ErrNotFound}
-	}
-	return answers, nil
 }
 
+// page is a part of a list.
 type page struct {
-	APIVersion string `json:"apiVersion"`
-	Metadata   struct {
-		Continue string `json:"continue"`
-	} `json:"metadata"`
-	Items []map[string]any `json:"items"`
+	objects   []object.Object
+	next      string // asks for the page after it; "" where it is the last
+	pagesLeft int    // about how many come after it
 }
 
+// page reads one page of a list.
 func (c *Cluster) page(ctx context.Context, g group, next string) (page, error) {
-	var p page
-	request := c.rest.Get().AbsPath(g.path()).Param("limit", fmt.Sprint(pageSize))
+	request := c.rest.Get().AbsPath(g.path()).Param("limit", strconv.Itoa(pageSize))
 	if next != "" {
 		request = request.Param("continue", next)
 	}
 	data, err := raw(ctx, request)
 	if err != nil {
-		return p, err
+		return page{}, classify(err, "listing "+g.String())
 	}
-	return p, decode(data, &p)
+	var list struct {
+		APIVersion string `json:"apiVersion"`
+		Metadata   struct {
+			Continue           string `json:"continue"`
+			RemainingItemCount int    `json:"remainingItemCount"`
+		} `json:"metadata"`
+		Items []map[string]any `json:"items"`
+	}
+	if err := decode(data, &list); err != nil {
+		return page{}, fmt.Errorf("listing %s: %w", g, err)
+	}
+	if list.Items == nil || list.APIVersion != apiVersion(g.resource) { // else an answer that is no list would make all missing
+		return page{}, fmt.Errorf("listing %s: %w", g, errForeign)
+	}
+	p := page{next: list.Metadata.Continue, pagesLeft: (list.Metadata.RemainingItemCount + pageSize - 1) / pageSize}
+	for _, content := range list.Items {
+		content["apiVersion"], content["kind"] = apiVersion(g.resource), g.resource.Kind
+		o, err := object.FromContent(content)
+		if err != nil {
+			return page{}, fmt.Errorf("listing %s: %w", g, err)
+		}
+		p.objects = append(p.objects, o)
+	}
+	return p, nil
 }
 
 func (c *Cluster) get(ctx context.Context, g group, id object.ID) (object.Object, error) {
