@@ -158,8 +158,8 @@ func cutPair(a, b string) (string, string) {
 	return cut(a), cut(b)
 }
 
-// fold breaks a line at spaces so that each part has at most width characters; a
-// longer word is broken anywhere. A width of 0 or less folds nothing.
+// fold breaks a line so that each part has at most width characters. A width of 0
+// or less folds nothing.
 func fold(s string, width int) []string {
 	if width <= 0 {
 		return []string{s}
@@ -169,15 +169,22 @@ func fold(s string, width int) []string {
 		if len(rest) <= width {
 			return append(lines, strings.TrimRight(string(rest), " "))
 		}
-		end := width
-		for i := width; i > width/2; i-- {
-			if rest[i] == ' ' {
-				end = i
-				break
-			}
-		}
+		end := breakOf(rest, width)
 		lines = append(lines, strings.TrimRight(string(rest[:end]), " "))
 		rest = []rune(strings.TrimLeft(string(rest[end:]), " "))
 	}
 	return lines
+}
+
+// breakOf returns where to break a line that is too long: at a space, else before
+// a step of a path, else anywhere. A line less than half full is none.
+func breakOf(line []rune, width int) int {
+	for _, at := range []string{" ", ".[/"} {
+		for i := width; i > width/2; i-- {
+			if strings.ContainsRune(at, line[i]) {
+				return i
+			}
+		}
+	}
+	return width
 }
