@@ -18,7 +18,7 @@ CONTROLPLANE_SOURCES := $(shell find test/controlplane -type f ! -name '*_test.g
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build test lint demo bench generate image verify clean controlplane tools
+.PHONY: help build test lint demo bench oracle generate image verify clean controlplane tools
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1:\2/p' Makefile | awk -F: '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -40,6 +40,9 @@ demo: build controlplane ## show drift being found in a small shop (KEEP=1 keeps
 
 bench: build controlplane ## measure against kubectl diff, 1,000 objects
 	@go run ./test/bench
+
+oracle: controlplane ## hold N random objects against the API server (N=10000 SEED=1)
+	@go test ./test/oracle -count=1 -timeout 60m -v -args -n $(or $(N),1000) -seed $(or $(SEED),0)
 
 generate: controlplane ## write the generated files anew
 	@go run ./test/builtin

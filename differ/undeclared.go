@@ -37,6 +37,7 @@ func (w *walker) undeclared(live any, n *node, p place) {
 	case !byController && !byForeign && w.byApply(p):
 		last, _ := w.lastWriter(p)
 		w.change(Released, nil, live, last.writer)
+	case !byController && w.madeItem(live, p):
 	case w.divide(live, n, p): // several sides: judged one level down
 	case byController:
 		last, _ := w.lastWriter(p)
@@ -63,6 +64,31 @@ func (w *walker) inData() bool {
 	id := w.live.ID
 	return id.Group == "" && (id.Kind == "ConfigMap" || id.Kind == "Secret") &&
 		(w.path[0].field == "data" || w.path[0].field == "binaryData")
+}
+
+// madeItem reports an item of a list that the deployer and others own parts of, as
+// the API server takes it when git is applied: it stays if somebody else made it
+// too, and goes as a whole if only the deployer did.
+func (w *walker) madeItem(live any, p place) bool {
+	if w.path[len(w.path)-1].list == nil {
+		return false
+	}
+	var maker owner
+	made := false
+	for i, fields := range p {
+		if _, ok := fields["."]; ok && (!made || w.owners[i].role < maker.role) {
+			maker, made = w.owners[i], true
+		}
+	}
+	switch {
+	case made && maker.role == foreign:
+		w.change(Added, nil, live, maker.writer)
+		return true
+	case made && maker.role == deployer && maker.writer.Operation == "Apply":
+		w.change(Released, nil, live, maker.writer)
+		return true
+	}
+	return false
 }
 
 // byApply tells whether the deployer applied the place: what it applied was in
