@@ -47,11 +47,11 @@ func within(path, above string) bool {
 // compare tells two objects of one kind apart as the API server tells fields
 // apart, without what only the server writes.
 func compare(types managedfields.TypeConverter, a, b *unstructured.Unstructured) (*typed.Comparison, error) {
-	left, err := types.ObjectToTyped(stripped(a))
+	left, err := types.ObjectToTyped(stripped(a), typed.AllowDuplicates)
 	if err != nil {
 		return nil, err
 	}
-	right, err := types.ObjectToTyped(stripped(b))
+	right, err := types.ObjectToTyped(stripped(b), typed.AllowDuplicates)
 	if err != nil {
 		return nil, err
 	}
