@@ -103,13 +103,15 @@ func (p *pass) place(declared []object.Object) []object.Object {
 	for _, d := range declared {
 		r, err := p.source.Resource(d.ID.Group, d.ID.Version, d.ID.Kind)
 		switch {
-		case err != nil: // where it would live is as unknown as the kind
+		case err != nil:
 		case !r.Namespaced:
 			d.ID.Namespace = ""
 		case d.ID.Namespace == "":
 			d.ID.Namespace = p.options.Namespace
 		}
-		if !p.inScope(d.ID) {
+		// Where an object of an unknown kind would live is unknown too, unless it
+		// says so itself: it may be in scope.
+		if known := err == nil || d.ID.Namespace != ""; known && !p.inScope(d.ID) {
 			continue
 		}
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -136,6 +137,9 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 	if o.declared.blame {
 		progress.say("asking git who declared what")
 		r.Warnings = append(r.Warnings, blame(ctx, declared.snapshot, &r)...)
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
 	}
 	r.Sort()
 	progress.clear()
@@ -159,6 +163,9 @@ func (o diffOptions) compare(ctx context.Context, progress *progress, objects []
 	assessments, err := assess.All(ctx, objects, source, options)
 	if ctx.Err() != nil {
 		return nil, nil, ctx.Err()
+	}
+	if len(assessments) == 0 {
+		return nil, nil, fmt.Errorf("none of the %d declared objects is in spec.scope.namespaces (%s): nothing would be compared", len(objects), strings.Join(options.Namespaces, ", "))
 	}
 	var warnings []string
 	if err != nil {

@@ -179,6 +179,7 @@ func TestBaseline(t *testing.T) {
 		spec string
 		want []string
 	}{
+		"empty scope":     {"  scope: {namespaces: [nowhere]}\n", []string{"none of the", "spec.scope.namespaces (nowhere)"}},
 		"unknown field":   {"  depoyer: {managers: [x]}\n", []string{"b.yaml", "line 6", "depoyer"}},
 		"no reason":       {"  ignore: [{paths: [/spec]}]\n", []string{"b.yaml", "reason"}},
 		"bad day":         {"  ignore: [{paths: [/spec], reason: x, until: soon}]\n", []string{"b.yaml", "soon", "2027-01-31"}},
