@@ -64,11 +64,14 @@ type jsonReport struct {
 type jsonFinding struct {
 	Rule, Severity, Message string
 	Object                  struct{ APIVersion, Kind, Namespace, Name string }
-	Origin                  struct {
-		File string
-		Line int
-	}
-	Changes []jsonChange
+	Origin                  jsonOrigin
+	Changes                 []jsonChange
+}
+
+type jsonOrigin struct {
+	File           string
+	Line           int
+	Commit, Author string
 }
 
 type jsonChange struct {
@@ -76,10 +79,7 @@ type jsonChange struct {
 	Declared, Live                  any
 	Manager, Operation, Subresource string
 	Time, NotBefore                 string
-	Origin                          struct {
-		File string
-		Line int
-	}
+	Origin                          jsonOrigin
 }
 
 // diff runs "plumbline diff -o json" and reads its report.
