@@ -32,8 +32,9 @@ type node struct {
 
 // field is one named field of a mapping.
 type field struct {
-	node *node
-	def  any // the default that the schema declares, nil if none
+	node     *node
+	def      any  // the default that the schema declares, nil if none
+	nullable bool // null is a value of its own, not the same as nothing
 }
 
 // keyedList says how the items of an associative list are told apart.
@@ -81,6 +82,11 @@ func (n *node) isDefault(name string, v any) bool {
 	}
 	f, ok := n.fields[name]
 	return ok && f.def != nil && equal(f.def, v)
+}
+
+// nullable tells whether null is a value of the field that the server stores.
+func (n *node) nullable(name string) bool {
+	return n != nil && n.fields[name].nullable
 }
 
 // knows tells whether the schema has the field, so that the server keeps it.
@@ -207,7 +213,7 @@ func (d *document) fillMap(n *node, m *smd.Map) {
 	}
 	n.fields = make(map[string]field, len(m.Fields))
 	for _, f := range m.Fields {
-		n.fields[f.Name] = field{node: d.ref(f.Type), def: f.Default}
+		n.fields[f.Name] = field{node: d.ref(f.Type), def: f.Default, nullable: f.Type.Nullable}
 	}
 }
 

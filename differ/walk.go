@@ -93,9 +93,13 @@ func (w *walker) fields(declared, live map[string]any, n *node, p place, skip fu
 		}
 		mark := w.push(fieldStep(name))
 		owned := w.ownedField(p, name)
-		if d, ok := declared[name]; ok {
+		d, ok := declared[name]
+		switch {
+		case ok && d == nil && n.nullable(name):
+			w.leaf(nil, l, n.field(name), owned)
+		case ok:
 			w.value(d, l, n.field(name), owned)
-		} else if !n.isDefault(name, l) && (!owned.owned() || !w.serverDefault(w.parent(), name, l, live, n)) {
+		case !n.isDefault(name, l) && (!owned.owned() || !w.serverDefault(w.parent(), name, l, live, n)):
 			w.undeclared(l, n.field(name), owned)
 		}
 		w.pop(mark)
@@ -105,7 +109,11 @@ func (w *walker) fields(declared, live map[string]any, n *node, p place, skip fu
 			continue
 		}
 		mark := w.push(fieldStep(name))
-		w.absent(d, n.field(name))
+		if d == nil && n.nullable(name) {
+			w.change(Removed, nil, nil, Writer{})
+		} else {
+			w.absent(d, n.field(name))
+		}
 		w.pop(mark)
 	}
 }

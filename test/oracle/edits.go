@@ -139,7 +139,18 @@ var additionsTo = map[string][]func(map[string]any) string{
 	},
 	"NetworkPolicy": {appendTo("rule", map[string]any{"ports": []any{map[string]any{"port": int64(22)}}}, "spec", "ingress")},
 	"CronJob":       {setField("suspend", true, "spec", "suspend"), setField("deadline", int64(30), "spec", "startingDeadlineSeconds")},
-	"Role":          {appendTo("rule", map[string]any{"apiGroups": []any{""}, "resources": []any{"secrets"}, "verbs": []any{"get"}}, "rules")},
+	"Widget": {
+		setField("size", int64(9), "spec", "size"),
+		setField("color", "blue", "spec", "color"),
+		setField("label", "yes", "spec", "labels", "added"),
+		setField("free field", "yes", "spec", "anything", "added"),
+		setField("note", "yes", "spec", "note"),
+		setField("point", int64(5), "spec", "point", "y"),
+		appendTo("tag", "extra", "spec", "tags"),
+		appendTo("step", "extra", "spec", "steps"),
+		appendTo("port", map[string]any{"port": int64(99)}, "spec", "ports"),
+	},
+	"Role": {appendTo("rule", map[string]any{"apiGroups": []any{""}, "resources": []any{"secrets"}, "verbs": []any{"get"}}, "rules")},
 }
 
 var podTemplate = []func(map[string]any) string{

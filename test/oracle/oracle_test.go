@@ -63,6 +63,14 @@ func newWorld(t *testing.T) world {
 		t.Fatal(err)
 	}
 	config.QPS = -1
+	definition, err := os.ReadFile("testdata/widgets.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	user := env.User(t, "oracle", "system:masters")
+	user.Kubectl(t, "create", "namespace", namespace)
+	user.KubectlIn(t, string(definition), "apply", "-f", "-")
+	user.Kubectl(t, "wait", "--for=condition=Established", "crd/widgets.oracle.example.com")
 	var w world
 	if w.client, err = dynamic.NewForConfig(config); err != nil {
 		t.Fatal(err)
@@ -70,10 +78,7 @@ func newWorld(t *testing.T) world {
 	if w.cluster, err = cluster.Connect(t.Context(), config, cluster.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	documents, err := w.cluster.Schemas(t.Context(), w.cluster.GroupVersions())
-	if err != nil {
-		t.Fatal(err)
-	}
+	documents := served(t, w.cluster)
 	w.schemas = differ.NewSchemas()
 	all := map[string]*spec.Schema{}
 	for _, d := range documents {
@@ -94,8 +99,24 @@ func newWorld(t *testing.T) world {
 	if w.objects, err = object.Decode("objects.yaml", text); err != nil {
 		t.Fatal(err)
 	}
-	env.User(t, "oracle", "system:masters").Kubectl(t, "create", "namespace", namespace)
 	return w
+}
+
+// served returns the schemas of all kinds, as soon as the new kind's are served.
+func served(t *testing.T, c *cluster.Cluster) []cluster.Components {
+	t.Helper()
+	var documents []cluster.Components
+	ok := testenv.Poll(30*time.Second, func() bool {
+		var err error
+		if documents, err = c.Schemas(t.Context(), c.GroupVersions()); err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(documents, func(d cluster.Components) bool { return d["com.example.oracle.v1.Widget"] != nil })
+	})
+	if !ok {
+		t.Fatal("the API server serves no schema of the new kind")
+	}
+	return documents
 }
 
 // TestOracle deploys objects, edits them and wants the differ to say what the API
