@@ -115,7 +115,7 @@ func FuzzRender(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, kustomization, resource, patch string) {
 		if strings.Contains(kustomization, "git::") {
-			t.Skip() // kustomize's parser of addresses would log
+			t.Skip("kustomize's parser of addresses writes to the log")
 		}
 		fsys := files("kustomization.yaml", kustomization, "r.yaml", resource, "p.yaml", patch)
 		result, err := Render(context.Background(), fsys, ".", Options{MaxObjects: 1000, Timeout: 10 * time.Second})

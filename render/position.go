@@ -30,6 +30,7 @@ func Position(fsys fs.FS, o object.Object, field []any) object.Position {
 		return o.Origin.Position
 	}
 	l := locator{
+		// Bounded by what a source may read, and nothing in it waits.
 		src:    newSource(context.Background(), fsys, Options{}.withDefaults()),
 		object: o,
 		path:   field,
