@@ -1,0 +1,43 @@
+package alarms
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"plumbline.dev/plumbline/test/testenv"
+)
+
+var (
+	env       *testenv.Env
+	plumbline string // path of the binary
+	hooks     *webhooks
+)
+
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "plumbline-alarms-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	plumbline = filepath.Join(dir, "plumbline")
+	build := exec.Command("go", "build", "-o", plumbline, "plumbline.dev/plumbline/cmd/plumbline")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "building plumbline: %v\n%s", err, out)
+		return 1
+	}
+	flag.Parse()
+	if err := flag.Set("test.parallel", "6"); err != nil { // fixtures mostly wait for controllers
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	hooks = serveWebhooks()
+	defer hooks.server.Close()
+	return testenv.Main(m, 1, &env)
+}
