@@ -25,6 +25,7 @@ const (
 	DriftMissing      Rule = "drift/missing"      // a declared object does not exist
 	DriftContested    Rule = "drift/contested"    // a controller sets a declared field to another value
 	DriftUnattributed Rule = "drift/unattributed" // the records of who wrote what are gone
+	DriftRestarted    Rule = "drift/restarted"    // somebody restarted the pods
 	DriftControlled   Rule = "drift/controlled"   // an undeclared field of a controller's: shown on request
 )
 

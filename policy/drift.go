@@ -14,29 +14,34 @@ import (
 // driftRule is how some kinds of change are told.
 type driftRule struct {
 	ops      []differ.Op
+	only     func(differ.Change) bool // which changes of these kinds; nil means all
 	rule     finding.Rule
 	severity finding.Severity
 	message  string
 	advice   string
 }
 
+// driftRules are in order: the first that tells a change is the one that does.
 var driftRules = []driftRule{
-	{[]differ.Op{differ.Modified, differ.Reordered}, finding.DriftModified, finding.Warning,
+	{[]differ.Op{differ.Added, differ.Modified}, restarts, finding.DriftRestarted, finding.Info,
+		"the pods were restarted by hand",
+		"none needed; taking the mark away would restart them again"},
+	{[]differ.Op{differ.Modified, differ.Reordered}, nil, finding.DriftModified, finding.Warning,
 		"declared fields have other values",
 		"apply what git declares, or change git"},
-	{[]differ.Op{differ.Removed}, finding.DriftRemoved, finding.Warning,
+	{[]differ.Op{differ.Removed}, nil, finding.DriftRemoved, finding.Warning,
 		"declared fields are gone",
 		"apply what git declares, or remove the fields from git"},
-	{[]differ.Op{differ.Added}, finding.DriftAdded, finding.Warning,
+	{[]differ.Op{differ.Added}, nil, finding.DriftAdded, finding.Warning,
 		"fields were added that git does not declare",
 		"remove the fields, or declare them in git"},
-	{[]differ.Op{differ.Released}, finding.DriftReleased, finding.Warning,
+	{[]differ.Op{differ.Released}, nil, finding.DriftReleased, finding.Warning,
 		"fields that git no longer declares are still there",
 		"deploy the current commit, so that the deployer gives the fields up"},
-	{[]differ.Op{differ.Contested}, finding.DriftContested, finding.Info,
+	{[]differ.Op{differ.Contested}, nil, finding.DriftContested, finding.Info,
 		"a controller sets declared fields to other values",
 		"take the fields out of git and leave them to the controller"},
-	{[]differ.Op{differ.Controlled}, finding.DriftControlled, finding.Info,
+	{[]differ.Op{differ.Controlled}, nil, finding.DriftControlled, finding.Info,
 		"controllers own fields that git does not declare",
 		"none needed"},
 }
@@ -45,10 +50,10 @@ var driftRules = []driftRule{
 // the live one, one for each rule that is broken.
 func Drift(declared object.Object, diff differ.Diff) []finding.Finding {
 	var findings []finding.Finding
-	for _, r := range driftRules {
+	for i, r := range driftRules {
 		var changes []differ.Change
 		for _, c := range diff.Changes {
-			if slices.Contains(r.ops, c.Op) {
+			if ruleOf(c) == i {
 				changes = append(changes, c)
 			}
 		}
@@ -67,6 +72,13 @@ func Drift(declared object.Object, diff differ.Diff) []finding.Finding {
 		})
 	}
 	return findings
+}
+
+// ruleOf returns the index of the rule that tells a change.
+func ruleOf(c differ.Change) int {
+	return slices.IndexFunc(driftRules, func(r driftRule) bool {
+		return slices.Contains(r.ops, c.Op) && (r.only == nil || r.only(c))
+	})
 }
 
 // Missing returns the finding about a declared object that does not exist.

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,6 +57,37 @@ func TestDrift(t *testing.T) {
 	}
 	if f := policy.Drift(declared, differ.Diff{}); len(f) > 0 {
 		t.Errorf("found %v in nothing", f)
+	}
+}
+
+// TestRestarted wants a restart to be worth knowing and no more, and whatever is
+// not certainly one to be what it was.
+func TestRestarted(t *testing.T) {
+	const mark, at = "kubectl.kubernetes.io/restartedAt", "2026-01-02T12:00:00+01:00"
+	annotations := differ.Path{"spec", "template", "metadata", "annotations"}
+	marked := append(slices.Clone(annotations), mark)
+	for name, c := range map[string]struct {
+		change differ.Change
+		want   finding.Rule
+	}{
+		"a mark":                     {differ.Change{Op: differ.Added, Path: marked, Live: at}, finding.DriftRestarted},
+		"another than git's":         {differ.Change{Op: differ.Modified, Path: marked, Declared: "2025-01-01T00:00:00Z", Live: at}, finding.DriftRestarted},
+		"the only annotation":        {differ.Change{Op: differ.Added, Path: annotations, Live: map[string]any{mark: at}}, finding.DriftRestarted},
+		"Rancher's":                  {differ.Change{Op: differ.Added, Path: append(slices.Clone(annotations), "cattle.io/timestamp"), Live: "2026-01-02T12:00:00Z"}, finding.DriftRestarted},
+		"git's, gone":                {differ.Change{Op: differ.Removed, Path: marked, Declared: at}, finding.DriftRemoved},
+		"git's, dropped":             {differ.Change{Op: differ.Released, Path: marked, Live: at}, finding.DriftReleased},
+		"no time":                    {differ.Change{Op: differ.Added, Path: marked, Live: "now"}, finding.DriftAdded},
+		"no text":                    {differ.Change{Op: differ.Added, Path: marked, Live: int64(1)}, finding.DriftAdded},
+		"another annotation":         {differ.Change{Op: differ.Added, Path: append(slices.Clone(annotations), "example.com/at"), Live: at}, finding.DriftAdded},
+		"another annotation with it": {differ.Change{Op: differ.Added, Path: annotations, Live: map[string]any{mark: at, "a": "b"}}, finding.DriftAdded},
+		"no annotation":              {differ.Change{Op: differ.Added, Path: annotations, Live: map[string]any{}}, finding.DriftAdded},
+		"the object's own":           {differ.Change{Op: differ.Added, Path: differ.Path{"metadata", "annotations", mark}, Live: at}, finding.DriftAdded},
+		"the whole template":         {differ.Change{Op: differ.Added, Path: differ.Path{"spec", "template"}, Live: map[string]any{}}, finding.DriftAdded},
+	} {
+		got := policy.Drift(declared, differ.Diff{Changes: []differ.Change{c.change}})
+		if len(got) != 1 || got[0].Rule != c.want || (got[0].Severity == finding.Info) != (c.want == finding.DriftRestarted) || len(got[0].Changes) != 1 {
+			t.Errorf("%s: found %+v, want %s", name, got, c.want)
+		}
 	}
 }
 

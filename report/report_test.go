@@ -71,6 +71,7 @@ func sample() report.Report {
 				c(differ.Added, nil, "x", person, "metadata", "annotations", strings.Repeat("k", 100)),
 			),
 			find(finding.DriftReleased, finding.Warning, web, 1, "still there", c(differ.Released, nil, true, differ.Writer{Manager: "ci-deploy", Operation: "Apply", Time: at.Add(-24 * time.Hour)}, "spec", "paused")),
+			find(finding.DriftRestarted, finding.Info, web, 1, "the pods were restarted by hand", c(differ.Added, nil, "2026-01-02T11:58:00Z", differ.Writer{Manager: "kubectl-rollout", Operation: "Update", Time: at.Add(-2 * time.Minute), Person: true}, "spec", "template", "metadata", "annotations", "kubectl.kubernetes.io/restartedAt")),
 			find(finding.DriftContested, finding.Info, web, 1, "contested", c(differ.Contested, int64(1), 2.5, differ.Writer{Manager: "vpa-updater", Operation: "Update", Time: at.Add(time.Hour)}, "spec", "x")),
 			find(finding.DriftControlled, finding.Info, role, 0, "controlled", c(differ.Controlled, nil, []any{}, differ.Writer{Manager: "clusterrole-aggregation-controller", Operation: "Apply", Time: at}, "rules")),
 			find(finding.DriftModified, finding.Warning, config, 30, "declared fields have other values",
