@@ -145,16 +145,16 @@ type dirSource struct {
 	// with dots, the other way.
 	prefix string
 
-	repo    *git.Repository
-	head    *object.Commit
-	ref     plumbing.ReferenceName
-	noBlame error // why head is nil
+	repo   *git.Repository
+	head   *object.Commit
+	ref    plumbing.ReferenceName
+	noHead error // why head is nil
 }
 
 func openWorkTree(top, root string, files *dirFS) *dirSource {
 	d := &dirSource{files: files}
 	if top == "" {
-		d.noBlame = errors.New("the directory is not in a git work tree")
+		d.noHead = ErrNoRepository
 		return d
 	}
 	prefix, err := filepath.Rel(top, root)
@@ -163,7 +163,7 @@ func openWorkTree(top, root string, files *dirFS) *dirSource {
 		err = d.open(top)
 	}
 	if err != nil {
-		d.noBlame = fmt.Errorf("reading the repository of %s: %w", top, err)
+		d.noHead = fmt.Errorf("reading the repository of %s: %w", top, err)
 	}
 	return d
 }
@@ -199,7 +199,7 @@ func (d *dirSource) isShallow() bool {
 // committed finds file in HEAD and makes sure that the work tree holds the same.
 func (d *dirSource) committed(file string) (revision, error) {
 	if d.head == nil {
-		return revision{}, d.noBlame
+		return revision{}, d.noHead
 	}
 	onDisk, err := d.files.ReadFile(file)
 	if err != nil {

@@ -24,6 +24,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/plumbing/storer"
 	"github.com/go-git/go-git/v5/storage/memory"
 )
 
@@ -123,13 +124,15 @@ func fetchSnapshot(ctx context.Context, r remote, opts Options, last *Snapshot) 
 	if err != nil {
 		return nil, err
 	}
-	return f.snapshot(r, c.head, commit, root), nil
+	s := f.snapshot(commit, root)
+	s.URL, s.Ref, s.key, s.head = r.endpoint.String(), c.head.Ref, opts.key(), c.head
+	return s, nil
 }
 
 // fetch gathers the objects of one Fetch: those of the repository and of its
 // submodules share a store and a budget.
 type fetch struct {
-	store  *memory.Storage
+	store  storer.EncodedObjectStorer
 	limits Limits
 	opts   Options
 
@@ -144,6 +147,7 @@ type fetch struct {
 	nested  int   // submodules around the tree at hand
 	shallow bool  // some history was left behind
 	mounts  []mount
+	later   *node // the tree of a later commit, for what both have in common
 }
 
 // mount is a commit whose tree stands at a directory of the snapshot.
@@ -152,24 +156,21 @@ type mount struct {
 	commit *object.Commit
 }
 
-func (f *fetch) snapshot(r remote, head Head, commit *object.Commit, root *node) *Snapshot {
+// snapshot returns what is known of the commit itself.
+func (f *fetch) snapshot(commit *object.Commit, root *node) *Snapshot {
+	kept := *f
+	kept.opts, kept.later = Options{}, nil // a Snapshot holds no credentials
 	return &Snapshot{
-		URL:    r.endpoint.String(),
-		Ref:    head.Ref,
 		Commit: commit.Hash.String(),
 		Time:   commit.Committer.When,
 		Author: commit.Author.Name,
 		Email:  commit.Author.Email,
 		Path:   ".",
 		source: &repositorySource{
-			files:   &treeFS{root: root, store: f.store, time: commit.Committer.When},
-			store:   f.store,
-			mounts:  f.mounts,
-			shallow: f.shallow,
+			files: &treeFS{root: root, store: f.store, time: commit.Committer.When},
+			fetch: &kept,
 		},
 		blames: newBlames(),
-		key:    f.opts.key(),
-		head:   head,
 	}
 }
 
@@ -177,7 +178,7 @@ func (f *fetch) snapshot(r remote, head Head, commit *object.Commit, root *node)
 var errNoCommit = errors.New("no such commit")
 
 // commitOf follows annotated tags from h to their commit.
-func commitOf(store *memory.Storage, h plumbing.Hash) (*object.Commit, error) {
+func commitOf(store storer.EncodedObjectStorer, h plumbing.Hash) (*object.Commit, error) {
 	const maxTags = 10
 	for range maxTags {
 		tag, err := object.GetTag(store, h)

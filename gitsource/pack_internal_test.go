@@ -39,10 +39,11 @@ func FuzzUnpack(f *testing.F) {
 	f.Add([]byte("PACK\x00\x00\x00\x02\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, pack []byte) {
 		limits := Limits{Bytes: 1 << 16, FileBytes: 1 << 12}
-		u := &fetch{store: memory.NewStorage(), limits: limits, lost: map[plumbing.Hash]int64{}}
+		store := memory.NewStorage()
+		u := &fetch{store: store, limits: limits, lost: map[plumbing.Hash]int64{}}
 		_ = u.unpack(t.Context(), bytes.NewReader(pack))
 		total := int64(0)
-		for _, o := range u.store.Objects {
+		for _, o := range store.Objects {
 			total += o.Size() + objectOverhead
 			if o.Type() == plumbing.BlobObject && o.Size() > limits.FileBytes {
 				t.Errorf("a blob of %d bytes was kept", o.Size())

@@ -6,8 +6,6 @@ import (
 	"io/fs"
 	"strings"
 	"time"
-
-	"github.com/go-git/go-git/v5/storage/memory"
 )
 
 // Snapshot is the state of a repository at one commit, or of a directory. It
@@ -53,6 +51,8 @@ type source interface {
 	// committed returns where in which history the file's lines are.
 	committed(file string) (revision, error)
 	isShallow() bool
+	// parent returns what came before, without URL and Path.
+	parent(ctx context.Context) (*Snapshot, error)
 }
 
 // FS returns the files. Every file is within the limits, no name leads out of
@@ -86,14 +86,12 @@ func (s *Snapshot) covers(opts Options, head Head) bool {
 
 // repositorySource is a fetched repository.
 type repositorySource struct {
-	files   *treeFS
-	store   *memory.Storage
-	mounts  []mount
-	shallow bool
+	files *treeFS
+	fetch *fetch // what is left of it: objects, limits and commits
 }
 
 func (r *repositorySource) fileSystem() fs.FS { return r.files }
-func (r *repositorySource) isShallow() bool   { return r.shallow }
+func (r *repositorySource) isShallow() bool   { return r.fetch.shallow }
 
 func (r *repositorySource) treeHash(dir string) (string, error) {
 	at, err := r.files.resolve(dir, true)
@@ -114,13 +112,13 @@ func (r *repositorySource) committed(file string) (revision, error) {
 	case !at.node().mode.IsRegular():
 		return revision{}, errNotFile
 	}
-	best, name := r.mounts[0], at.path()
-	for _, m := range r.mounts[1:] {
+	best, name := r.fetch.mounts[0], at.path()
+	for _, m := range r.fetch.mounts[1:] {
 		if rest, ok := strings.CutPrefix(at.path(), m.dir+"/"); ok && len(m.dir) > len(best.dir) {
 			best, name = m, rest
 		}
 	}
-	return revision{r.store, blamed{best.commit.Hash, name}}, nil
+	return revision{r.fetch.store, blamed{best.commit.Hash, name}}, nil
 }
 
 // Line says who last changed a line, and in which commit.

@@ -30,8 +30,11 @@ type node struct {
 	entries []*node // sorted by name
 }
 
-// child returns the entry of that name, or nil.
+// child returns the entry of that name, or nil; of no node there is none.
 func (n *node) child(name string) *node {
+	if n == nil {
+		return nil
+	}
 	i, ok := slices.BinarySearchFunc(n.entries, name, func(e *node, name string) int {
 		return strings.Compare(e.name, name)
 	})
@@ -45,9 +48,12 @@ func (n *node) child(name string) *node {
 // every name and size in it, and fills in its submodules if they are asked for.
 func (f *fetch) tree(ctx context.Context, r remote, commit *object.Commit, dir string) (*node, error) {
 	f.mounts = append(f.mounts, mount{dir, commit})
+	if f.later != nil && f.later.hash == commit.TreeHash {
+		return f.later, nil
+	}
 	root := &node{name: ".", mode: fs.ModeDir | 0o555, hash: commit.TreeHash}
 	w := &walk{fetch: f}
-	if err := w.directory(ctx, root, dir); err != nil {
+	if err := w.directory(ctx, root, dir, f.later); err != nil {
 		return nil, err
 	}
 	if f.opts.Submodules {
@@ -71,7 +77,9 @@ type module struct {
 	node *node
 }
 
-func (w *walk) directory(ctx context.Context, dir *node, at string) error {
+// directory fills in the entries of dir. later is the directory in a later commit,
+// or nil: of what is the same there nothing is read.
+func (w *walk) directory(ctx context.Context, dir *node, at string, later *node) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -88,7 +96,11 @@ func (w *walk) directory(ctx context.Context, dir *node, at string) error {
 	}
 	dir.entries = make([]*node, 0, len(t.Entries))
 	for _, e := range t.Entries {
-		child, err := w.entry(ctx, e, at)
+		if known := same(later, e.Name, e.Hash); known != nil && e.Mode == filemode.Dir {
+			dir.entries = append(dir.entries, known)
+			continue
+		}
+		child, err := w.entry(ctx, e, at, later)
 		if err != nil {
 			return err
 		}
@@ -117,7 +129,7 @@ func sortEntries(dir *node, at string) error {
 	return nil
 }
 
-func (w *walk) entry(ctx context.Context, e object.TreeEntry, at string) (*node, error) {
+func (w *walk) entry(ctx context.Context, e object.TreeEntry, at string, later *node) (*node, error) {
 	if err := checkName(e.Name, at); err != nil {
 		return nil, err
 	}
@@ -126,7 +138,7 @@ func (w *walk) entry(ctx context.Context, e object.TreeEntry, at string) (*node,
 	switch e.Mode {
 	case filemode.Dir:
 		n.mode = fs.ModeDir | 0o555
-		return n, w.directory(ctx, n, name)
+		return n, w.directory(ctx, n, name, later.child(e.Name))
 	case filemode.Submodule:
 		n.mode, n.module = fs.ModeDir|0o555, true
 		w.modules = append(w.modules, module{name, n})

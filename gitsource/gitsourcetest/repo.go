@@ -36,6 +36,8 @@ type Commit struct {
 	// Branch is the branch to commit to, with its tip as the parent. Default
 	// main.
 	Branch string
+	// Parents are the commit's parents instead of that tip, as of a merge.
+	Parents []string
 	// Author, Email and Message have defaults. Time counts up from
 	// 2026-01-02 15:04:05 UTC by an hour a commit.
 	Author, Email, Message string
@@ -82,8 +84,11 @@ func (r *Repo) Commit(c Commit) string {
 	if c.Tree == "" {
 		commit.TreeHash = plumbing.NewHash(r.tree(c))
 	}
-	if tip, err := r.repo.Reference(branch, true); err == nil {
+	if tip, err := r.repo.Reference(branch, true); err == nil && c.Parents == nil {
 		commit.ParentHashes = []plumbing.Hash{tip.Hash()}
+	}
+	for _, p := range c.Parents {
+		commit.ParentHashes = append(commit.ParentHashes, plumbing.NewHash(p))
 	}
 	o := r.repo.Storer.NewEncodedObject()
 	check(r.t, commit.Encode(o))
