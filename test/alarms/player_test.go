@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -165,6 +166,7 @@ func (p *player) diff() ([]string, error) {
 	for i := range lines {
 		lines[i] = strings.ReplaceAll(lines[i], p.namespace, "$NS")
 	}
+	slices.Sort(lines)
 	return lines, nil
 }
 
