@@ -14,11 +14,12 @@ KUBERNETES_FLAGS = -s -w \
 	-X k8s.io/component-base/version.gitMajor=$(call KUBERNETES_PART,1) \
 	-X k8s.io/component-base/version.gitMinor=$(call KUBERNETES_PART,2) \
 	-X k8s.io/client-go/pkg/version.gitVersion=$(KUBERNETES)
+DEPLOYERS            = bin/helm-v3 bin/helm-v4 bin/gitops
 CONTROLPLANE_SOURCES := $(shell find test/controlplane -type f ! -name '*_test.go')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build test lint demo bench oracle generate image verify clean controlplane tools
+.PHONY: help build test lint demo bench oracle generate image verify clean controlplane deployers tools
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1:\2/p' Makefile | awk -F: '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -28,7 +29,7 @@ build: ## build bin/plumbline, and bin/kubectl-plumbline beside it
 	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)" -o bin/plumbline ./cmd/plumbline
 	@ln -sf plumbline bin/kubectl-plumbline
 
-test: build controlplane bin/tools/gotestsum ## run all tests, against a real Kubernetes control plane
+test: build controlplane deployers bin/tools/gotestsum ## run all tests, against a real Kubernetes control plane
 	@echo "running the tests (the first time the race detector's build is compiled: some minutes)"
 	@bin/tools/gotestsum --format pkgname --format-hide-empty-pkg --raw-command -- tools/test.sh
 
@@ -74,6 +75,17 @@ bin/kwok: $(CONTROLPLANE_SOURCES) | bin/controlplane
 
 bin/kubectl: | bin/controlplane
 	@ln -sf controlplane $@
+
+deployers: $(DEPLOYERS) ## build Helm and the engines of Argo CD and Flux, for tests
+
+# After the control plane, with which they share most packages.
+bin/helm-v3: PACKAGE = helm.sh/helm/v3/cmd/helm
+bin/helm-v4: PACKAGE = helm.sh/helm/v4/cmd/helm
+bin/gitops:  PACKAGE = .
+$(DEPLOYERS): $(wildcard test/deployers/tools/*) | bin/controlplane
+	@echo "building $(@F), which deploys in tests"
+	@cd test/deployers/tools && go build -buildvcs=false -ldflags "-s -w" -o ../../../$@ $(PACKAGE)
+	@touch $@
 
 tools: bin/tools/golangci-lint bin/tools/gotestsum bin/tools/govulncheck bin/tools/benchstat
 

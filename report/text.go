@@ -28,7 +28,7 @@ type TextOptions struct {
 // per change where the width allows, and a summary.
 func Text(w io.Writer, r Report, o TextOptions) error {
 	t := &text{w: bufio.NewWriter(w), TextOptions: o, at: r.At, authors: r.Authors}
-	t.findings(r.entries())
+	t.findings(r.Findings)
 	t.unknown(r.Unknown)
 	for _, e := range r.Errors {
 		t.note("", marker{"error:", red}, e)
@@ -40,9 +40,6 @@ func Text(w io.Writer, r Report, o TextOptions) error {
 		t.printf("\n")
 	}
 	t.summary(r)
-	if err := t.suggested(r.Suggested); err != nil {
-		return err
-	}
 	return t.w.Flush()
 }
 
@@ -74,7 +71,7 @@ func (t *text) paint(style, s string) string {
 }
 
 // findings prints each object's findings under its name.
-func (t *text) findings(findings []entry) {
+func (t *text) findings(findings []finding.Finding) {
 	for i, f := range findings {
 		if i == 0 || findings[i-1].Object != f.Object {
 			if i > 0 {
@@ -83,7 +80,7 @@ func (t *text) findings(findings []entry) {
 			t.heading(f.Object, f.Origin)
 		}
 		if len(f.Changes) == 0 {
-			t.lines(f.marker(marker{"!", red}), printable(f.Message), "", f.details(string(f.Rule)))
+			t.lines(marker{"!", red}, printable(f.Message), "", string(f.Rule))
 		}
 		for _, c := range f.Changes {
 			t.change(f, c)
@@ -132,29 +129,13 @@ var markers = map[differ.Op]marker{
 	differ.Controlled: {"=", dim},
 }
 
-// details are what is told of a change beside its values.
-func (e entry) details(parts ...string) string {
-	if e.ignored != "" {
-		parts = append(parts, "ignored: "+printable(e.ignored))
-	}
-	return strings.Join(parts, " · ")
-}
-
-// marker is the sign of a change, without colour for an ignored one.
-func (e entry) marker(m marker) marker {
-	if e.ignored != "" {
-		m.style = dim
-	}
-	return m
-}
-
-func (t *text) change(f entry, c differ.Change) {
+func (t *text) change(f finding.Finding, c differ.Change) {
 	details := []string{string(f.Rule), t.writer(c.Writer)}
 	if c.Origin.File != "" {
 		details = append(details, t.place(c.Origin))
 	}
 	values, block := t.values(c)
-	t.lines(f.marker(markers[c.Op]), printable(c.Path.String()), values, f.details(details...))
+	t.lines(markers[c.Op], printable(c.Path.String()), values, strings.Join(details, " · "))
 	for _, line := range block {
 		t.printf("      %s\n", line)
 	}
@@ -283,7 +264,6 @@ func (t *text) summary(r Report) {
 	}{
 		{finding.InSync, "in sync", green},
 		{finding.Finished, "finished and gone", green},
-		{finding.Ignored, "ignored", yellow},
 		{finding.Drifted, "drifted", red},
 		{finding.Missing, "missing", red},
 		{finding.Unknown, "not compared", purple},
@@ -297,10 +277,6 @@ func (t *text) summary(r Report) {
 	if changes > 0 {
 		parts[len(parts)-1].end = ";"
 		parts = append(parts, part{text: plural(changes, "change")})
-	}
-	if n := r.IgnoredCount; n > 0 {
-		parts[len(parts)-1].end = map[bool]string{true: ",", false: ";"}[changes > 0]
-		parts = append(parts, part{text: plural(n, "difference") + " ignored"})
 	}
 	if r.Source.Commit != "" {
 		parts = append(parts, part{text: "against commit " + printable(short(r.Source.Commit))})
