@@ -13,6 +13,7 @@ import (
 	"plumbline.dev/plumbline/cluster"
 	"plumbline.dev/plumbline/differ"
 	"plumbline.dev/plumbline/finding"
+	"plumbline.dev/plumbline/ignore"
 	"plumbline.dev/plumbline/object"
 	"plumbline.dev/plumbline/policy"
 )
@@ -41,19 +42,9 @@ type Options struct {
 	// without managedFields: what differs can be told, that nothing was added
 	// cannot.
 	Ownerless bool
-	// Ignore are the rules that leave fields out of the comparison.
-	Ignore []Ignore
-}
-
-// Ignore leaves fields of some objects out of the comparison. Empty Kind and
-// Name match all.
-type Ignore struct {
-	Kind, Name string
-	Paths      []differ.Pattern
-}
-
-func (i Ignore) matches(id object.ID) bool {
-	return (i.Kind == "" || i.Kind == id.Kind) && (i.Name == "" || i.Name == id.Name)
+	// Ignore are the rules about what to ignore. They cost nothing for an object
+	// of which nothing differs.
+	Ignore []ignore.Rule
 }
 
 // Assessment is the word about one declared object.
@@ -61,6 +52,10 @@ type Assessment struct {
 	Declared object.Object // with its namespace filled in
 	Verdict  finding.Verdict
 	Findings []finding.Finding
+	// Ignored are what rules keep silent of it.
+	Ignored []finding.Silenced
+	// Warnings are about rules that could not be evaluated.
+	Warnings []string
 	// Err says why the verdict is Unknown.
 	Err error
 }
@@ -115,7 +110,7 @@ func (p *pass) place(declared []object.Object) []object.Object {
 			continue
 		}
 		if err != nil {
-			p.done = append(p.done, unserved(d, err))
+			p.done = append(p.done, p.unserved(d, err))
 			continue
 		}
 		if first, ok := seen[d.ID]; ok {
@@ -134,12 +129,11 @@ func (p *pass) inScope(id object.ID) bool {
 
 // unserved is the word about an object whose kind is not there: if the server
 // says so, the object cannot exist.
-func unserved(d object.Object, err error) Assessment {
+func (p *pass) unserved(d object.Object, err error) Assessment {
 	if !errors.Is(err, cluster.ErrNotServed) {
 		return unknown(d, err)
 	}
-	reason := fmt.Sprintf("the cluster has no kind %s in %s; its CustomResourceDefinition is not installed", d.ID.Kind, d.ID.APIVersion())
-	return Assessment{Declared: d, Verdict: finding.Missing, Findings: []finding.Finding{policy.Missing(d, reason)}}
+	return p.missing(d, fmt.Sprintf("the cluster has no kind %s in %s; its CustomResourceDefinition is not installed", d.ID.Kind, d.ID.APIVersion()))
 }
 
 func unknown(d object.Object, err error) Assessment {
@@ -171,36 +165,45 @@ func (p *pass) one(d object.Object, answer cluster.Answer) Assessment {
 	case errors.Is(answer.Err, cluster.ErrNotFound) && policy.GoesByItself(d):
 		return Assessment{Declared: d, Verdict: finding.Finished}
 	case errors.Is(answer.Err, cluster.ErrNotFound):
-		return Assessment{Declared: d, Verdict: finding.Missing, Findings: []finding.Finding{policy.Missing(d, "")}}
+		return p.missing(d, "")
 	case errors.Is(answer.Err, cluster.ErrNotServed):
-		return unserved(d, answer.Err)
+		return p.unserved(d, answer.Err)
 	case answer.Err != nil:
 		return unknown(d, answer.Err)
 	case answer.Object.Content == nil:
 		return unknown(d, errors.New("nothing is known about it"))
 	}
-	diff := differ.Compare(d, answer.Object, p.types.Type(d.ID.Group, d.ID.Version, d.ID.Kind), p.differOptions(d.ID))
-	if p.options.Ownerless {
-		if len(diff.Changes) == 0 {
-			return unknown(d, errors.New("what git declares is there, but without managedFields additions cannot be seen: dump with --show-managed-fields"))
-		}
-		diff.Unattributed = false
+	return p.compare(d, answer.Object)
+}
+
+// compare is the word about an object that is there.
+func (p *pass) compare(d, live object.Object) Assessment {
+	t, options := p.types.Type(d.ID.Group, d.ID.Version, d.ID.Kind), p.options.Compare
+	diff := differ.Compare(d, live, t, options)
+	r := &ruling{}
+	if len(diff.Changes) > 0 || diff.Unattributed {
+		r = p.ruling(d, live)
 	}
-	a := Assessment{Declared: d, Verdict: finding.InSync, Findings: policy.Drift(d, diff)}
+	if options.Ignore = r.ignores; len(options.Ignore) > 0 {
+		diff = differ.Compare(d, live, t, options)
+	}
+	diff.Unattributed = diff.Unattributed && !p.options.Ownerless
+	a := Assessment{Declared: d, Verdict: finding.InSync}
+	a.Findings, a.Ignored = r.apart(d, diff)
+	a.Warnings = r.warnings
+	for _, i := range a.Ignored {
+		if i.Severity > finding.Info {
+			a.Verdict = finding.Ignored
+		}
+	}
 	for _, f := range a.Findings {
 		if f.Severity > finding.Info {
 			a.Verdict = finding.Drifted
 		}
 	}
-	return a
-}
-
-func (p *pass) differOptions(id object.ID) differ.Options {
-	o := p.options.Compare
-	for _, rule := range p.options.Ignore {
-		if rule.matches(id) {
-			o.Ignore = append(slices.Clip(o.Ignore), rule.Paths...)
-		}
+	if p.options.Ownerless && len(diff.Changes) == 0 {
+		a.Verdict = finding.Unknown
+		a.Err = errors.New("what git declares is there, but without managedFields additions cannot be seen: dump with --show-managed-fields")
 	}
-	return o
+	return a
 }

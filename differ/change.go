@@ -1,27 +1,35 @@
 package differ
 
 import (
-	"slices"
 	"time"
+
+	"plumbline.dev/plumbline/object"
 )
 
 // What stands for a Secret's values. Two marks show that the values differ
 // without showing either.
 const (
+	masked         = "***"
 	maskedDeclared = "*** (before)"
 	maskedLive     = "*** (after)"
 )
 
-// change records a difference at the current path, unless a rule ignores it.
-// Sensitive values are masked here, before anything else can see them.
+// change records a difference at the current path, among the ignored ones where
+// a rule says so. Sensitive values are masked here, before anything else can see
+// them.
 func (w *walker) change(op Op, declared, live any, writer Writer) {
-	if slices.ContainsFunc(w.options.Ignore, func(p Pattern) bool { return p.matches(w.path) }) {
+	if fields, ok := live.(map[string]any); ok && op == Added && w.inData() && w.ignoresWithin() {
+		for name, field := range fields {
+			mark := w.push(fieldStep(name))
+			w.change(op, nil, field, writer)
+			w.pop(mark)
+		}
 		return
 	}
 	if writer.Time.IsZero() {
 		writer.NotBefore = w.lastDeployed()
 	}
-	c := Change{Path: pathOf(w.path), Op: op, Declared: plain(declared), Live: live, Writer: writer}
+	c := Change{Path: pathOf(w.path), Op: op, Declared: plain(declared), Live: live, Writer: writer, Others: w.others(writer)}
 	if w.sensitive() {
 		if c.Declared != nil {
 			c.Declared = maskedDeclared
@@ -30,13 +38,11 @@ func (w *walker) change(op Op, declared, live any, writer Writer) {
 			c.Live = maskedLive
 		}
 	}
+	if rules := w.rules(c); rules != nil {
+		w.ignored = append(w.ignored, Ignored{Change: c, Rules: rules})
+		return
+	}
 	w.changes = append(w.changes, c)
-}
-
-// ignoresWithin tells whether a rule ignores a part of the current place but not
-// all of it, so that its parts have to be told one by one.
-func (w *walker) ignoresWithin() bool {
-	return slices.ContainsFunc(w.options.Ignore, func(p Pattern) bool { return p.reachesInto(w.path) })
 }
 
 // controlled records what a controller owns, where that is wanted.
@@ -94,4 +100,31 @@ func plain(v any) any {
 	default:
 		return v
 	}
+}
+
+// Masked returns the content of an object without what nobody may see.
+func Masked(o object.Object) map[string]any {
+	w := walker{secret: o.ID.Group == "" && o.ID.Kind == "Secret"}
+	if !w.secret {
+		return o.Content
+	}
+	return w.masked(o.Content, func(name string) bool { return name == "apiVersion" || name == "kind" })
+}
+
+func (w *walker) masked(fields map[string]any, keep func(string) bool) map[string]any {
+	result := make(map[string]any, len(fields))
+	for name, v := range fields {
+		mark := w.push(fieldStep(name))
+		inner, ok := v.(map[string]any)
+		switch {
+		case keep(name) || !ok && !w.sensitive():
+			result[name] = v
+		case ok:
+			result[name] = w.masked(inner, skipNothing)
+		default:
+			result[name] = masked
+		}
+		w.pop(mark)
+	}
+	return result
 }

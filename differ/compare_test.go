@@ -69,7 +69,7 @@ func (o testOptions) options(t *testing.T) differ.Options {
 		if err != nil {
 			t.Fatal(err)
 		}
-		options.Ignore = append(options.Ignore, p)
+		options.Ignore = append(options.Ignore, differ.Ignore{Paths: []differ.Pattern{p}})
 	}
 	return options
 }

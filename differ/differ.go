@@ -62,6 +62,8 @@ type Change struct {
 	Op             Op
 	Declared, Live any
 	Writer         Writer
+	// Others are who else wrote parts of the live value, but the deployer.
+	Others []Writer
 	// Origin is where the declared value stands, as far as it was looked up.
 	Origin object.Position
 }
@@ -71,6 +73,8 @@ type Diff struct {
 	// Changes are sorted by path and disjoint: no change's path is within
 	// another's.
 	Changes []Change
+	// Ignored are the changes that Options.Ignore leaves out, likewise.
+	Ignored []Ignored
 	// Unattributed says that the live object's ownership records are gone: what
 	// stands in it beside the declared fields could not be judged.
 	Unattributed bool
@@ -84,8 +88,8 @@ type Options struct {
 	// Controllers are field managers that legitimately own fields, on top of
 	// KnownControllers. A trailing * matches any ending.
 	Controllers []string
-	// Ignore lists the fields, with all beneath them, that are not compared.
-	Ignore []Pattern
+	// Ignore are the rules that leave changes out of the Diff's Changes.
+	Ignore []Ignore
 	// ShowControllers also reports what controllers own, as Controlled.
 	ShowControllers bool
 }
@@ -94,6 +98,7 @@ type Options struct {
 // by t. Both must be the same object in the same version. It edits neither.
 func Compare(declared, live object.Object, t Type, o Options) Diff {
 	w := newWalker(live, t, o)
+	w.ignoreOf(declared)
 	diff := w.compare(declared.Content)
 	if !hasDeclaredChange(diff) {
 		return diff
@@ -110,7 +115,9 @@ func Compare(declared, live object.Object, t Type, o Options) Diff {
 // hasDeclaredChange tells whether a declared field differs, so that its
 // spelling matters.
 func hasDeclaredChange(d Diff) bool {
-	return slices.ContainsFunc(d.Changes, func(c Change) bool {
+	spelled := func(c Change) bool {
 		return c.Op == Modified || c.Op == Removed || c.Op == Contested || c.Op == Released
-	})
+	}
+	return slices.ContainsFunc(d.Changes, spelled) ||
+		slices.ContainsFunc(d.Ignored, func(i Ignored) bool { return spelled(i.Change) })
 }

@@ -22,7 +22,10 @@ type Path []any
 // Item is the value of an item of a list that is a set.
 type Item struct{ Value any }
 
-var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+var (
+	plainKey   = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+	plainValue = regexp.MustCompile(`^[^\]",\\\pC]*$`) // of a merge key
+)
 
 // String spells the path as people read it:
 // spec.template.spec.containers[name=web].image,
@@ -43,7 +46,7 @@ func (p Path) String() string {
 		case map[string]any:
 			b.WriteString("[" + keysText(step) + "]")
 		case Item:
-			fmt.Fprintf(&b, "[=%s]", scalarText(step.Value))
+			b.WriteString("[" + keysText(map[string]any{"": step.Value}) + "]")
 		}
 	}
 	return b.String()
@@ -52,7 +55,11 @@ func (p Path) String() string {
 func keysText(keys map[string]any) string {
 	var parts []string
 	for _, k := range slices.Sorted(maps.Keys(keys)) {
-		parts = append(parts, k+"="+scalarText(keys[k]))
+		text := scalarText(keys[k])
+		if !plainValue.MatchString(text) {
+			text = strconv.Quote(text)
+		}
+		parts = append(parts, k+"="+text)
 	}
 	return strings.Join(parts, ",")
 }
@@ -83,59 +90,4 @@ func (p Path) Compare(other Path) int {
 		}
 		return strings.Compare(Path{a}.String(), Path{b}.String())
 	})
-}
-
-// Pattern matches paths. Each of its parts is matched against one step; "*"
-// matches any.
-type Pattern struct {
-	parts []string
-}
-
-// ParsePattern reads a pattern in either of two forms: a JSON pointer
-// ("/spec/template/spec/containers/*/image"), in which a list's item is named by
-// its key ("name=web") or "*"; or a path as Path.String spells it,
-// with "[*]" for any item.
-func ParsePattern(text string) (Pattern, error) {
-	switch {
-	case text == "":
-		return Pattern{}, fmt.Errorf("an empty path matches nothing: name a field, such as /spec/replicas")
-	case strings.HasPrefix(text, "/"):
-		return pointerPattern(text)
-	default:
-		return dottedPattern(text)
-	}
-}
-
-func pointerPattern(text string) (Pattern, error) {
-	parts := strings.Split(text[1:], "/")
-	for i, part := range parts { // RFC 6901, section 4
-		if part == "" {
-			return Pattern{}, fmt.Errorf("the path %q has an empty part: write it as /spec/replicas", text)
-		}
-		parts[i] = strings.ReplaceAll(strings.ReplaceAll(part, "~1", "/"), "~0", "~")
-	}
-	return Pattern{parts: parts}, nil
-}
-
-var dottedPart = regexp.MustCompile(`^(?:\.?([A-Za-z0-9_*-]+)|\[("(?:[^"\\]|\\.)*")\]|\[([^\]"][^\]]*)\])`)
-
-func dottedPattern(text string) (Pattern, error) {
-	var p Pattern
-	for rest := text; rest != ""; {
-		m := dottedPart.FindStringSubmatch(rest)
-		if m == nil {
-			return Pattern{}, fmt.Errorf("the path %q cannot be read from %q on: write it as /spec/replicas or spec.replicas", text, rest)
-		}
-		part := m[1] + m[3]
-		if m[2] != "" {
-			unquoted, err := strconv.Unquote(m[2])
-			if err != nil {
-				return Pattern{}, fmt.Errorf("the path %q has a badly quoted key %s", text, m[2])
-			}
-			part = unquoted
-		}
-		p.parts = append(p.parts, part)
-		rest = rest[len(m[0]):]
-	}
-	return p, nil
 }

@@ -26,6 +26,8 @@ func TestPathString(t *testing.T) {
 		{differ.Path{"p", map[string]any{"protocol": "TCP", "containerPort": int64(80)}}, "p[containerPort=80,protocol=TCP]"},
 		{differ.Path{"f", differ.Item{Value: "x/y"}}, "f[=x/y]"},
 		{differ.Path{"f", differ.Item{Value: int64(7)}}, "f[=7]"},
+		{differ.Path{"f", differ.Item{Value: "a]b,\"c\\\n"}}, `f[="a]b,\"c\\\n"]`},
+		{differ.Path{"c", map[string]any{"name": "a,b=c", "x": "y z"}}, `c[name="a,b=c",x=y z]`},
 		{differ.Path{"f", differ.Item{Value: func() {}}}, ""}, // anything, but no panic
 	} {
 		if got := c.path.String(); got != c.want && c.want != "" {
@@ -55,7 +57,7 @@ func TestPathCompare(t *testing.T) {
 func TestParsePatternErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"":              "an empty path matches nothing",
-		"/":             "empty part",
+		"//":            "empty part",
 		"/spec/":        "empty part",
 		"/spec//image":  "empty part",
 		"spec..image":   "cannot be read from",
@@ -65,6 +67,15 @@ func TestParsePatternErrors(t *testing.T) {
 		`spec["a]`:      "cannot be read from",
 		`spec["\x"]`:    "badly quoted",
 		"spec.a[b]c.$d": "cannot be read from",
+		`a[b="\x"]`:     "an item that cannot be read in",
+		"a[b=c,d]":      "an item that cannot be read in",
+		"$.":            "is no JSONPath",
+		"$[?@.a == ]":   "is no JSONPath",
+		"$.a[0]":        "selects by position",
+		"$.a[-1].b":     "selects by position",
+		"$.a[1:]":       "selects by position",
+		"$..[0]":        "selects by position",
+		"$[?f(@)]":      "is no JSONPath",
 	} {
 		_, err := differ.ParsePattern(text)
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -109,6 +120,41 @@ func TestPattern(t *testing.T) {
 		"/spec/hostname/deeper":                  {},
 		"hostname":                               {},
 		"spec.containers[*].ports[*].hostPort.x": {},
+		"/":                                      {0, 1, 2, 3, 4},
+		`metadata.annotations["*"]`:              {},
+		`["metadata"].finalizers[="x/y"]`:        {1},
+		`spec.containers[name="c"].image`:        {2},
+		// Some of an item's keys are enough to name it, and by any order.
+		"/spec/containers/*/ports/containerPort=80":               {3},
+		"/spec/containers/*/ports/protocol=UDP":                   {},
+		"/spec/containers/*/ports/containerPort=80,image=a":       {},
+		"spec.containers[*].ports[protocol=TCP,containerPort=80]": {3},
+		// By index.
+		"/spec/containers/0/image":              {2},
+		"spec.containers[0].image":              {2},
+		"/spec/containers/0/ports/0/hostPort":   {3},
+		"/spec/containers/*/ports/0":            {3},
+		"/metadata/finalizers/0":                {1},
+		"/spec/containers/1":                    {},
+		"/spec/containers/99999999999999999999": {},
+		"/spec/0":                               {},
+		// JSONPath.
+		"$":                                          {0, 1, 2, 3, 4},
+		"$.spec.hostname":                            {4},
+		"$.spec":                                     {2, 3, 4},
+		"$['metadata']['annotations']['a/b~c']":      {0},
+		"$.spec.containers[*].image":                 {2},
+		"$.spec.containers[?@.name=='c'].image":      {2},
+		"$.spec.containers[?@.image=='b'].image":     {2}, // as it is live
+		"$.spec.containers[?@.image=='a'].image":     {2}, // as declared
+		"$.spec.containers[?@.name=='d'].image":      {},
+		"$.spec.containers[?@.ports[0].hostPort==1]": {2, 3},
+		"$..hostPort":                                {3},
+		"$..ports[?@.containerPort == 80]":           {3},
+		"$..['image','hostname']":                    {2, 4},
+		"$.metadata.finalizers[?@=='x/y']":           {1},
+		"$.spec.nothing":                             {},
+		"$..nothing":                                 {},
 	} {
 		p, err := differ.ParsePattern(pattern)
 		if err != nil {
@@ -116,7 +162,7 @@ func TestPattern(t *testing.T) {
 			continue
 		}
 		var got, want []string
-		for _, c := range differ.Compare(declared, live, typeOf(t, live.ID), differ.Options{Ignore: []differ.Pattern{p}}).Changes {
+		for _, c := range differ.Compare(declared, live, typeOf(t, live.ID), differ.Options{Ignore: []differ.Ignore{{Paths: []differ.Pattern{p}}}}).Changes {
 			got = append(got, c.Path.String())
 		}
 		for i, path := range all {
@@ -132,7 +178,7 @@ func TestPattern(t *testing.T) {
 
 // FuzzParsePattern reads any text as a pattern: it is refused or it matches.
 func FuzzParsePattern(f *testing.F) {
-	for _, text := range []string{"/a/b~1c", "a.b[c=d]", `a["b"]`, "a[*].*", "[=x]"} {
+	for _, text := range []string{"/a/b~1c", "/a/0", "$..[?@.a=='b']", `a[b="c"]`, "a.b[c=d]", `a["b"]`, "a[*].*", "[=x]"} {
 		f.Add(text)
 	}
 	declared := parse(f, []byte(`{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {hostname: a}}`))
@@ -142,6 +188,6 @@ func FuzzParsePattern(f *testing.F) {
 		if err != nil {
 			return
 		}
-		differ.Compare(declared, live, differ.Type{}, differ.Options{Ignore: []differ.Pattern{p}})
+		differ.Compare(declared, live, differ.Type{}, differ.Options{Ignore: []differ.Ignore{{Paths: []differ.Pattern{p}}}})
 	})
 }

@@ -27,42 +27,10 @@ func (s step) value() any {
 	return keys
 }
 
-// text is how a pattern names the step.
-func (s step) text() string {
-	switch v := s.value().(type) {
-	case string:
-		return v
-	case map[string]any:
-		return keysText(v)
-	default:
-		return "=" + scalarText(s.item)
-	}
-}
-
 func pathOf(steps []step) Path {
 	p := make(Path, len(steps))
 	for i, s := range steps {
 		p[i] = s.value()
 	}
 	return p
-}
-
-// matches tells whether the pattern names the path or something above it.
-func (p Pattern) matches(path []step) bool {
-	return len(p.parts) <= len(path) && matchParts(p.parts, path)
-}
-
-// reachesInto tells whether the pattern names something beneath the path.
-func (p Pattern) reachesInto(path []step) bool {
-	return len(p.parts) > len(path) && matchParts(p.parts[:len(path)], path)
-}
-
-// matchParts matches parts against as many steps.
-func matchParts(parts []string, path []step) bool {
-	for i, part := range parts {
-		if part != "*" && part != path[i].text() {
-			return false
-		}
-	}
-	return true
 }

@@ -20,6 +20,8 @@ type walker struct {
 	path    []step
 	stack   []map[string]any // places; see owning
 	changes []Change
+	sides   sides     // where the rules of what to ignore look, if there are any
+	ignored []Ignored // by them
 
 	declared, attributed int // leaves that git declares; those with an owner
 	unowned              int // undeclared values in an object without any owner
@@ -42,7 +44,7 @@ func newWalker(live object.Object, t Type, o Options) *walker {
 
 // compare walks declared and the live object and returns what differs.
 func (w *walker) compare(declared map[string]any) Diff {
-	w.changes, w.declared, w.attributed, w.unowned = nil, 0, 0, 0
+	w.changes, w.ignored, w.declared, w.attributed, w.unowned = nil, nil, 0, 0, 0
 	w.stack = w.stack[:0]
 	for _, o := range w.owners {
 		w.stack = append(w.stack, o.fields)
@@ -50,7 +52,8 @@ func (w *walker) compare(declared map[string]any) Diff {
 	root := place(w.stack[:len(w.stack):len(w.stack)])
 	w.fields(declared, w.live.Content, w.root, root, skipAtRoot)
 	slices.SortStableFunc(w.changes, func(a, b Change) int { return a.Path.Compare(b.Path) })
-	return Diff{Changes: w.changes, Unattributed: w.unattributed()}
+	slices.SortStableFunc(w.ignored, func(a, b Ignored) int { return a.Path.Compare(b.Path) })
+	return Diff{Changes: w.changes, Ignored: w.ignored, Unattributed: w.unattributed()}
 }
 
 // unattributed tells whether the records of who wrote what are gone. Of an

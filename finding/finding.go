@@ -66,6 +66,8 @@ const (
 	InSync Verdict = "InSync"
 	// Drifted: it was compared and is not.
 	Drifted Verdict = "Drifted"
+	// Ignored: it differs, or is missing, and rules ignore all of that.
+	Ignored Verdict = "Ignored"
 	// Missing: the server says that it does not exist.
 	Missing Verdict = "Missing"
 	// Finished: it does not exist, as git wants it: a Job that deletes itself once
@@ -87,6 +89,15 @@ type Finding struct {
 	Origin object.Origin
 	// Message says in one sentence what was found, Advice what to do about it.
 	Message, Advice string
+}
+
+// Silenced is a finding that rules of what to ignore keep out of what counts.
+type Silenced struct {
+	Finding
+	// Rules are the rules that do, by their index, and Reason what the first of
+	// them gives.
+	Rules  []int
+	Reason string
 }
 
 // Fingerprint identifies the finding across runs and across commits that do not

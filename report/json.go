@@ -7,6 +7,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"plumbline.dev/plumbline/api/v1alpha1"
 	"plumbline.dev/plumbline/differ"
 	"plumbline.dev/plumbline/finding"
 	"plumbline.dev/plumbline/object"
@@ -20,9 +21,12 @@ type (
 		Source     jsonSource    `json:"source"`
 		Summary    jsonSummary   `json:"summary"`
 		Findings   []jsonFinding `json:"findings"`
+		Ignored    []jsonIgnored `json:"ignored,omitempty"`
 		Unknown    []jsonUnknown `json:"unknown"`
 		Errors     []string      `json:"errors"`
 		Warnings   []string      `json:"warnings"`
+		// Suggested are rules for spec.ignore of a Baseline.
+		Suggested []v1alpha1.Ignore `json:"suggestedIgnore,omitempty"`
 	}
 	jsonSource struct {
 		Repository string `json:"repository,omitempty"`
@@ -35,6 +39,7 @@ type (
 		Objects  int            `json:"objects"`
 		Verdicts map[string]int `json:"verdicts"`
 		Findings map[string]int `json:"findings"`
+		Ignored  int            `json:"ignored"`
 	}
 	jsonFinding struct {
 		Rule        string       `json:"rule"`
@@ -45,6 +50,10 @@ type (
 		Origin      *jsonOrigin  `json:"origin,omitempty"`
 		Message     string       `json:"message"`
 		Advice      string       `json:"advice,omitempty"`
+	}
+	jsonIgnored struct {
+		jsonFinding
+		Reason string `json:"reason"`
 	}
 	jsonObject struct {
 		APIVersion string `json:"apiVersion"`
@@ -106,6 +115,7 @@ func jsonOf(r Report) jsonReport {
 		Summary: jsonSummary{
 			Time: r.At.UTC().Format(time.RFC3339), Objects: r.Objects(),
 			Verdicts: map[string]int{}, Findings: map[string]int{},
+			Ignored: r.IgnoredCount,
 		},
 		Findings: []jsonFinding{}, Unknown: []jsonUnknown{}, Errors: []string{}, Warnings: []string{},
 	}
@@ -118,6 +128,10 @@ func jsonOf(r Report) jsonReport {
 		out.Summary.Findings[f.Severity.String()]++
 		out.Findings = append(out.Findings, r.jsonFinding(f))
 	}
+	for _, f := range r.Ignored {
+		out.Ignored = append(out.Ignored, jsonIgnored{r.jsonFinding(f.Finding), f.Reason})
+	}
+	out.Suggested = r.Suggested
 	for _, u := range r.Unknown {
 		entry := jsonUnknown{Reason: u.Reason, Origin: r.jsonOrigin(u.Origin.Position)}
 		if u.Object != (object.ID{}) {

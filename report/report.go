@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"plumbline.dev/plumbline/api/v1alpha1"
 	"plumbline.dev/plumbline/finding"
 	"plumbline.dev/plumbline/object"
 )
@@ -17,6 +18,12 @@ type Report struct {
 	Source Source
 	// Findings are sorted by object and rule.
 	Findings []finding.Finding
+	// Ignored are the findings that rules keep silent, as far as they are to be
+	// shown; IgnoredCount says how many differences that are, shown or not.
+	Ignored      []finding.Silenced
+	IgnoredCount int
+	// Suggested are rules that would ignore the findings, where they were wanted.
+	Suggested []v1alpha1.Ignore
 	// Unknown are the objects that could not be compared, each with the reason.
 	Unknown []Unknown
 	// Errors are what went wrong beside single objects.
@@ -53,6 +60,9 @@ type Unknown struct {
 // Sort puts a report's parts in order.
 func (r *Report) Sort() {
 	slices.SortStableFunc(r.Findings, finding.Finding.Compare)
+	slices.SortStableFunc(r.Ignored, func(a, b finding.Silenced) int {
+		return cmp.Or(a.Finding.Compare(b.Finding), slices.Compare(a.Rules, b.Rules))
+	})
 	slices.SortStableFunc(r.Unknown, func(a, b Unknown) int {
 		return cmp.Or(a.Object.Compare(b.Object), cmp.Compare(a.Reason, b.Reason))
 	})

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"plumbline.dev/plumbline/api/v1alpha1"
 	"plumbline.dev/plumbline/differ"
 	"plumbline.dev/plumbline/finding"
 	"plumbline.dev/plumbline/object"
@@ -84,16 +85,31 @@ func sample() report.Report {
 			find(finding.DriftMissing, finding.Critical, gone, 51, "the object is declared and does not exist"),
 			find(finding.DriftUnattributed, finding.Warning, secret, 44, "the records of who wrote which field (metadata.managedFields) are gone, so additions cannot be told from defaults"),
 		},
+		Ignored: []finding.Silenced{
+			{Finding: find(finding.DriftModified, finding.Warning, web, 1, "declared fields have other values",
+				c(differ.Modified, false, true, person, "spec", "paused")), Rules: []int{0}, Reason: "paused for the migration " + hostile},
+			{Finding: find(finding.DriftMissing, finding.Warning, object.ID{Version: "v1", Kind: "Service", Namespace: "shop", Name: "later"}, 70, "the object is declared and does not exist"), Rules: []int{1, 2}, Reason: "made by hand"},
+		},
+		IgnoredCount: 2,
 		Unknown: []report.Unknown{
 			{Object: object.ID{Version: "v1", Kind: "Node", Name: "n"}, Origin: origin(60), Reason: "reading Node n: nodes \"n\" is forbidden: User \"reader\" cannot get resource \"nodes\" in API group \"\" at the cluster scope " + hostile},
 			{Reason: "no object could be told"},
 		},
 		Errors:   []string{"overlays/production/broken.yaml:3: " + hostile},
 		Warnings: []string{"an ignore rule ended on 2026-01-01 and is without effect: " + strings.Repeat("reason ", 20)},
-		Verdicts: map[finding.Verdict]int{finding.InSync: 20, finding.Drifted: 3, finding.Missing: 1, finding.Unknown: 1, finding.Finished: 1},
+		Verdicts: map[finding.Verdict]int{finding.InSync: 20, finding.Drifted: 3, finding.Missing: 1, finding.Unknown: 1, finding.Finished: 1, finding.Ignored: 1},
 	}
 	r.Sort()
 	return r
+}
+
+// suggesting has nothing but proposed rules.
+func suggesting() report.Report {
+	apps, core := "apps", ""
+	return report.Report{At: at, Suggested: []v1alpha1.Ignore{
+		{Group: &apps, Kind: "Deployment", Namespace: "shop", Name: "web", Paths: []string{"spec.template.spec.containers[name=web].image"}, Managers: []string{"kubectl-edit/Update", "a\u202eb\x1b"}, Reason: "TODO: say why", Until: "2026-04-02"},
+		{Group: &core, Kind: "Service", Namespace: "shop", Name: "web", When: `change.op == "missing"`, Reason: "TODO: say why", Until: "2026-04-02"},
+	}}
 }
 
 func TestGolden(t *testing.T) {
@@ -103,8 +119,12 @@ func TestGolden(t *testing.T) {
 		"report-color.txt": func(b *bytes.Buffer, r report.Report) error {
 			return report.Text(b, r, report.TextOptions{Width: 80, Color: true})
 		},
-		"report.json": func(b *bytes.Buffer, r report.Report) error { return report.JSON(b, r) },
-		"report.yaml": func(b *bytes.Buffer, r report.Report) error { return report.YAML(b, r) },
+		"suggest.txt": func(b *bytes.Buffer, _ report.Report) error {
+			return report.Text(b, suggesting(), report.TextOptions{Width: 80, Color: true})
+		},
+		"suggest.json": func(b *bytes.Buffer, _ report.Report) error { return report.JSON(b, suggesting()) },
+		"report.json":  func(b *bytes.Buffer, r report.Report) error { return report.JSON(b, r) },
+		"report.yaml":  func(b *bytes.Buffer, r report.Report) error { return report.YAML(b, r) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got bytes.Buffer
@@ -159,7 +179,7 @@ func TestOneLinePerChange(t *testing.T) {
 	if err := report.Text(&out, sample(), report.TextOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	changes := 0
+	changes := sample().IgnoredCount
 	for _, f := range sample().Findings {
 		changes += max(1, len(f.Changes))
 	}

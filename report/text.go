@@ -28,7 +28,7 @@ type TextOptions struct {
 // per change where the width allows, and a summary.
 func Text(w io.Writer, r Report, o TextOptions) error {
 	t := &text{w: bufio.NewWriter(w), TextOptions: o, at: r.At, authors: r.Authors}
-	t.findings(r.Findings)
+	t.findings(r.entries())
 	t.unknown(r.Unknown)
 	for _, e := range r.Errors {
 		t.note("", marker{"error:", red}, e)
@@ -40,6 +40,9 @@ func Text(w io.Writer, r Report, o TextOptions) error {
 		t.printf("\n")
 	}
 	t.summary(r)
+	if err := t.suggested(r.Suggested); err != nil {
+		return err
+	}
 	return t.w.Flush()
 }
 
@@ -71,7 +74,7 @@ func (t *text) paint(style, s string) string {
 }
 
 // findings prints each object's findings under its name.
-func (t *text) findings(findings []finding.Finding) {
+func (t *text) findings(findings []entry) {
 	for i, f := range findings {
 		if i == 0 || findings[i-1].Object != f.Object {
 			if i > 0 {
@@ -80,7 +83,7 @@ func (t *text) findings(findings []finding.Finding) {
 			t.heading(f.Object, f.Origin)
 		}
 		if len(f.Changes) == 0 {
-			t.lines(marker{"!", red}, printable(f.Message), "", string(f.Rule))
+			t.lines(f.marker(marker{"!", red}), printable(f.Message), "", f.details(string(f.Rule)))
 		}
 		for _, c := range f.Changes {
 			t.change(f, c)
@@ -129,13 +132,29 @@ var markers = map[differ.Op]marker{
 	differ.Controlled: {"=", dim},
 }
 
-func (t *text) change(f finding.Finding, c differ.Change) {
+// details are what is told of a change beside its values.
+func (e entry) details(parts ...string) string {
+	if e.ignored != "" {
+		parts = append(parts, "ignored: "+printable(e.ignored))
+	}
+	return strings.Join(parts, " · ")
+}
+
+// marker is the sign of a change, without colour for an ignored one.
+func (e entry) marker(m marker) marker {
+	if e.ignored != "" {
+		m.style = dim
+	}
+	return m
+}
+
+func (t *text) change(f entry, c differ.Change) {
 	details := []string{string(f.Rule), t.writer(c.Writer)}
 	if c.Origin.File != "" {
 		details = append(details, t.place(c.Origin))
 	}
 	values, block := t.values(c)
-	t.lines(markers[c.Op], printable(c.Path.String()), values, strings.Join(details, " · "))
+	t.lines(f.marker(markers[c.Op]), printable(c.Path.String()), values, f.details(details...))
 	for _, line := range block {
 		t.printf("      %s\n", line)
 	}
@@ -264,6 +283,7 @@ func (t *text) summary(r Report) {
 	}{
 		{finding.InSync, "in sync", green},
 		{finding.Finished, "finished and gone", green},
+		{finding.Ignored, "ignored", yellow},
 		{finding.Drifted, "drifted", red},
 		{finding.Missing, "missing", red},
 		{finding.Unknown, "not compared", purple},
@@ -277,6 +297,10 @@ func (t *text) summary(r Report) {
 	if changes > 0 {
 		parts[len(parts)-1].end = ";"
 		parts = append(parts, part{text: plural(changes, "change")})
+	}
+	if n := r.IgnoredCount; n > 0 {
+		parts[len(parts)-1].end = map[bool]string{true: ",", false: ";"}[changes > 0]
+		parts = append(parts, part{text: plural(n, "difference") + " ignored"})
 	}
 	if r.Source.Commit != "" {
 		parts = append(parts, part{text: "against commit " + printable(short(r.Source.Commit))})

@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -37,8 +36,9 @@ type Metadata struct {
 
 // BaselineSpec says what is governed and by which rules.
 type BaselineSpec struct {
-	// Git is where the configuration is declared.
-	Git Git `json:"git" yaml:"git"`
+	// Git is where the configuration is declared; it may be left out where a
+	// directory is compared.
+	Git Git `json:"git,omitzero" yaml:"git"`
 	// Scope restricts what is governed.
 	Scope Scope `json:"scope,omitempty" yaml:"scope"`
 	// Deployer is the identity whose writes carry out what git says.
@@ -46,7 +46,7 @@ type BaselineSpec struct {
 	// Controllers are field managers that own fields by right, on top of the
 	// built-in list. A trailing * matches any ending.
 	Controllers []string `json:"controllers,omitempty" yaml:"controllers"`
-	// Ignore leaves fields out of the comparison.
+	// Ignore are the rules that leave differences out of what is found.
 	Ignore []Ignore `json:"ignore,omitempty" yaml:"ignore"`
 }
 
@@ -76,27 +76,6 @@ type Deployer struct {
 	Managers []string `json:"managers,omitempty" yaml:"managers"`
 }
 
-// Ignore leaves fields of the matching objects out of the comparison.
-type Ignore struct {
-	// Kind and Name restrict the rule; empty matches all.
-	Kind string `json:"kind,omitempty" yaml:"kind"`
-	Name string `json:"name,omitempty" yaml:"name"`
-	// Paths are JSON pointers ("/spec/replicas") or field paths
-	// ("spec.replicas"); * matches one step.
-	Paths []string `json:"paths" yaml:"paths"`
-	// Reason says why: it is required, for whoever reads it in a year.
-	Reason string `json:"reason" yaml:"reason"`
-	// Until ends the rule after that day (YYYY-MM-DD); an ended rule ignores
-	// nothing and is reported.
-	Until string `json:"until,omitempty" yaml:"until"`
-}
-
-// EndedAt tells whether the rule has ended at the given time.
-func (i Ignore) EndedAt(now time.Time) bool {
-	end, err := time.Parse(time.DateOnly, i.Until)
-	return err == nil && !now.UTC().Before(end.AddDate(0, 0, 1))
-}
-
 // Parse reads a Baseline from a file's content, strictly: a field that it does
 // not know is an error. Errors name the file and, where one is known, the line.
 func Parse(file string, data []byte) (Baseline, error) {
@@ -109,6 +88,7 @@ func Parse(file string, data []byte) (Baseline, error) {
 		}
 		return Baseline{}, fmt.Errorf("reading the Baseline %s: %s", file, oneLine(err))
 	}
+	locate(b.Spec.Ignore, data)
 	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) {
 		return Baseline{}, fmt.Errorf("reading the Baseline %s: the file holds more than one document", file)
 	}
@@ -138,7 +118,7 @@ func (b Baseline) Validate() error {
 	if b.Kind != Kind {
 		fail("kind is %q: write %s", b.Kind, Kind)
 	}
-	if b.Spec.Git.URL == "" {
+	if b.Spec.Git.URL == "" && b.Spec.Git != (Git{}) {
 		fail("spec.git.url is missing: name the repository, such as https://git.example.com/platform/config.git")
 	}
 	if u, err := url.Parse(b.Spec.Git.URL); err == nil && u.User != nil {
@@ -147,15 +127,7 @@ func (b Baseline) Validate() error {
 		}
 	}
 	for i, rule := range b.Spec.Ignore {
-		if len(rule.Paths) == 0 {
-			fail("spec.ignore[%d] has no paths: name at least one, such as /spec/replicas", i)
-		}
-		if rule.Reason == "" {
-			fail("spec.ignore[%d] has no reason: say why the fields are ignored", i)
-		}
-		if _, err := time.Parse(time.DateOnly, rule.Until); rule.Until != "" && err != nil {
-			fail("spec.ignore[%d].until is %q: write a day as 2027-01-31", i, rule.Until)
-		}
+		errs = append(errs, rule.validate(i)...)
 	}
 	return errors.Join(errs...)
 }

@@ -35,10 +35,49 @@ func TestParse(t *testing.T) {
 			Scope:       v1alpha1.Scope{Namespaces: []string{"shop"}},
 			Deployer:    v1alpha1.Deployer{Managers: []string{"ci-deploy"}},
 			Controllers: []string{"cert-manager-cainjector"},
-			Ignore:      []v1alpha1.Ignore{{Kind: "Deployment", Name: "web", Paths: []string{"/spec/replicas"}, Reason: "autoscaled", Until: "2027-01-31"}},
+			Ignore:      []v1alpha1.Ignore{{Kind: "Deployment", Name: "web", Paths: []string{"/spec/replicas"}, Reason: "autoscaled", Until: "2027-01-31", Line: 10}},
 		},
 	}
 	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+}
+
+// TestParseIgnore reads a rule that says all it can say.
+func TestParseIgnore(t *testing.T) {
+	got, err := v1alpha1.Parse("baseline.yaml", []byte(`apiVersion: plumbline.dev/v1alpha1
+kind: Baseline
+spec:
+  ignore: &rules
+  - group: apps
+    kind: Deployment
+    namespace: shop-*
+    name: web-?
+    selector:
+      matchLabels: {app: web}
+      matchExpressions:
+      - {key: tier, operator: In, values: [front, back]}
+    paths: ["/spec/replicas", "$.spec.template"]
+    managers: [kubectl-scale/Update]
+    when: change.live > 3
+    reason: scaled by hand
+    until: 2027-01-31
+  - {group: "", managers: [x], reason: the core group only}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	apps, core := "apps", ""
+	want := []v1alpha1.Ignore{{
+		Group: &apps, Kind: "Deployment", Namespace: "shop-*", Name: "web-?",
+		Selector: &v1alpha1.Selector{
+			MatchLabels:      map[string]string{"app": "web"},
+			MatchExpressions: []v1alpha1.Requirement{{Key: "tier", Operator: "In", Values: []string{"front", "back"}}},
+		},
+		Paths: []string{"/spec/replicas", "$.spec.template"}, Managers: []string{"kubectl-scale/Update"}, When: "change.live > 3",
+		Reason: "scaled by hand", Until: "2027-01-31", Line: 5,
+	}, {Group: &core, Managers: []string{"x"}, Reason: "the core group only", Line: 18}}
+	if d := cmp.Diff(want, got.Spec.Ignore); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}
 }
@@ -68,10 +107,15 @@ func TestParseErrors(t *testing.T) {
 		"kind":            {edit("kind: Baseline", "kind: Deployment"), []string{`kind is "Deployment": write Baseline`}},
 		"no url":          {edit("url: https://git.example.com/platform/config.git, ", ""), []string{"spec.git.url is missing: name the repository"}},
 		"password in url": {edit("https://git", "https://ci:hunter2@git"), []string{"spec.git.url holds a password: take it out"}},
-		"no paths":        {edit("paths: [/spec/replicas], ", ""), []string{"spec.ignore[0] has no paths: name at least one"}},
-		"no reason":       {edit("reason: autoscaled, ", ""), []string{"spec.ignore[0] has no reason: say why"}},
+		"ignore all":      {edit("paths: [/spec/replicas], ", ""), []string{"line 10: spec.ignore[0] has neither paths, managers nor when: name at least one field"}},
+		"no reason":       {edit("reason: autoscaled, ", ""), []string{"line 10: spec.ignore[0] has no reason: say why"}},
+		"blank reason":    {edit("autoscaled", `"  "`), []string{"spec.ignore[0] has no reason: say why"}},
+		"proposed reason": {edit("autoscaled", `"todo: why?"`), []string{"spec.ignore[0].reason is still to be written: say why"}},
 		"until":           {edit("2027-01-31", "31.1.2027"), []string{`spec.ignore[0].until is "31.1.2027": write a day as 2027-01-31`}},
-		"all at once":     {"apiVersion: v1\nkind: X\nspec: {ignore: [{}]}", []string{"apiVersion is", "kind is", "url is missing", "no paths", "no reason"}},
+		"second rule":     {whole + "  - {paths: [/spec]}\n", []string{"line 11: spec.ignore[1] has no reason"}},
+		"unknown in rule": {edit("kind: Deployment, name", "kinds: Deployment, name"), []string{"line 10", "field kinds not found in a Baseline's Ignore"}},
+		"in a selector":   {edit("name: web", "selector: {matchLabel: {a: b}}"), []string{"line 10", "field matchLabel not found in a Baseline's Selector"}},
+		"all at once":     {"apiVersion: v1\nkind: X\nspec: {git: {ref: main}, ignore: [{}]}", []string{"apiVersion is", "kind is", "url is missing", "neither paths", "no reason"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := v1alpha1.Parse("dir/baseline.yaml", []byte(c.text))

@@ -12,9 +12,9 @@ import (
 
 	"plumbline.dev/plumbline/api/v1alpha1"
 	"plumbline.dev/plumbline/assess"
-	"plumbline.dev/plumbline/differ"
 	"plumbline.dev/plumbline/finding"
 	"plumbline.dev/plumbline/gitsource"
+	"plumbline.dev/plumbline/ignore"
 	"plumbline.dev/plumbline/object"
 	"plumbline.dev/plumbline/render"
 	"plumbline.dev/plumbline/report"
@@ -33,7 +33,7 @@ type declaredOptions struct {
 }
 
 func (o *declaredOptions) addFlags(f *pflag.FlagSet) {
-	f.StringVarP(&o.baseline, "filename", "f", "", "Baseline `file` that names the repository and the rules")
+	f.StringVarP(&o.baseline, "filename", "f", "", "Baseline `file` that names the repository and the rules; with a directory, the rules for that")
 	f.StringVar(&o.git.URL, "git", "", "`URL` of a git repository (https, ssh, git or file) instead of a directory; credentials are read from PLUMBLINE_GIT_PASSWORD or PLUMBLINE_GIT_TOKEN")
 	f.StringVar(&o.git.Ref, "ref", "", "`branch`, tag, commit or semver range of tags (default: the repository's default branch)")
 	f.StringVar(&o.git.Path, "path", "", "`directory` in the repository")
@@ -49,6 +49,7 @@ type declared struct {
 	snapshot *gitsource.Snapshot
 	path     string
 	baseline v1alpha1.Baseline // zero without one
+	file     string            // of the Baseline
 	objects  []object.Object
 	err      error // about some of the objects
 }
@@ -61,13 +62,15 @@ func (o declaredOptions) load(ctx context.Context) (declared, error) {
 		return d, err
 	}
 	git := o.git
-	if o.baseline != "" {
+	if o.dir == "" && o.baseline != "" {
 		git = d.baseline.Spec.Git
 	}
 	var err error
 	switch {
 	case o.dir != "" && (git.URL != "" || git.Path != "" || git.Ref != ""):
-		return d, errors.New("name a directory, or a repository with --git or -f, not both")
+		return d, errors.New("name a directory, or a repository with --git, not both")
+	case o.dir == "" && o.baseline != "" && git.URL == "":
+		return d, fmt.Errorf("the Baseline %s names no repository: write one under spec.git, or name a directory that is compared by its rules", o.baseline)
 	case o.dir == "" && git.URL == "":
 		return d, errors.New("name what to compare: a directory, a repository with --git, or a Baseline with -f")
 	case o.dir != "":
@@ -101,6 +104,7 @@ func (o declaredOptions) readBaseline(d *declared) error {
 	if err != nil {
 		return fmt.Errorf("reading the Baseline: %w", err)
 	}
+	d.file = o.baseline
 	d.baseline, err = v1alpha1.Parse(o.baseline, data)
 	return err
 }
@@ -138,19 +142,9 @@ func (d declared) apply(o assess.Options) (assess.Options, error) {
 	}
 	o.Compare.Controllers = spec.Controllers
 	o.Namespaces = spec.Scope.Namespaces
-	for _, rule := range spec.Ignore {
-		if rule.EndedAt(now()) {
-			continue
-		}
-		ignore := assess.Ignore{Kind: rule.Kind, Name: rule.Name}
-		for _, text := range rule.Paths {
-			p, err := differ.ParsePattern(text)
-			if err != nil {
-				return o, fmt.Errorf("reading the Baseline: spec.ignore: %w", err)
-			}
-			ignore.Paths = append(ignore.Paths, p)
-		}
-		o.Ignore = append(o.Ignore, ignore)
+	var err error
+	if o.Ignore, err = ignore.Rules(spec.Ignore, now()); err != nil {
+		return o, fmt.Errorf("reading the Baseline %s: %w", d.file, err)
 	}
 	return o, nil
 }
@@ -165,7 +159,7 @@ func (d declared) place() string {
 
 // report turns the assessments into a report, and looks up where each declared
 // value that differs stands.
-func (d declared) report(assessments []assess.Assessment) report.Report {
+func (d declared) report(assessments []assess.Assessment, showIgnored bool) report.Report {
 	r := report.Report{
 		At: now(),
 		Source: report.Source{
@@ -181,25 +175,28 @@ func (d declared) report(assessments []assess.Assessment) report.Report {
 			r.Unknown = append(r.Unknown, report.Unknown{Object: a.Declared.ID, Origin: a.Declared.Origin, Reason: a.Err.Error()})
 		}
 		for _, f := range a.Findings {
-			for i, c := range f.Changes {
-				if c.Declared != nil {
-					f.Changes[i].Origin = render.Position(d.snapshot.FS(), a.Declared, c.Path)
-				}
-			}
+			d.locate(a.Declared, f)
 			r.Findings = append(r.Findings, f)
 		}
+		for _, f := range a.Ignored {
+			r.IgnoredCount += max(1, len(f.Changes))
+			if showIgnored {
+				d.locate(a.Declared, f.Finding)
+				r.Ignored = append(r.Ignored, f)
+			}
+		}
+		r.Warnings = append(r.Warnings, a.Warnings...)
 	}
 	return r
 }
 
-func (d declared) endedRules() []string {
-	var warnings []string
-	for i, rule := range d.baseline.Spec.Ignore {
-		if rule.EndedAt(now()) {
-			warnings = append(warnings, fmt.Sprintf("spec.ignore[%d] of the Baseline ended on %s and ignores nothing: renew or remove it (reason: %s)", i, rule.Until, rule.Reason))
+// locate fills in where the declared values of a finding's changes stand.
+func (d declared) locate(o object.Object, f finding.Finding) {
+	for i, c := range f.Changes {
+		if c.Declared != nil {
+			f.Changes[i].Origin = render.Position(d.snapshot.FS(), o, c.Path)
 		}
 	}
-	return warnings
 }
 
 // lines takes joined errors apart, each on one line.

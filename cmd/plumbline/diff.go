@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,7 @@ type diffOptions struct {
 	live      string
 	deployers []string
 	show      []string
+	suggest   bool
 	failOn    string
 	output    string
 	kube      *genericclioptions.ConfigFlags
@@ -86,7 +88,8 @@ func newDiffCommand(s streams) *cobra.Command {
 	o.declared.addFlags(f)
 	f.StringVar(&o.live, "live", "", "`file` with the live objects instead of a cluster, as kubectl get -o yaml --show-managed-fields writes it")
 	f.StringArrayVar(&o.deployers, "deployer", nil, "field `manager` whose writes carry out what git says; may be repeated (default: well-known deployment tools)")
-	f.StringArrayVar(&o.show, "show", nil, "`what` to show besides: controllers (the undeclared fields that controllers own)")
+	f.StringArrayVar(&o.show, "show", nil, "`what` to show besides: controllers (the undeclared fields that controllers own) or ignored (what rules ignore); may be repeated")
+	f.BoolVar(&o.suggest, "suggest-ignore", false, "also print the narrowest rules that would ignore what was found at or above --fail-on, for spec.ignore of a Baseline")
 	f.StringVar(&o.failOn, "fail-on", "warning", "lowest `severity` that makes the exit code 1: info, warning or critical")
 	f.StringVarP(&o.output, "output", "o", "text", "output `format`: text, json or yaml")
 	connection := pflag.NewFlagSet("connection", pflag.ContinueOnError)
@@ -95,7 +98,7 @@ func newDiffCommand(s streams) *cobra.Command {
 	c.Flags().AddFlagSet(connection)
 	c.SetUsageFunc(usage(f, connection))
 	for _, name := range []string{"output", "show", "fail-on"} {
-		values := map[string][]string{"output": {"text", "json", "yaml"}, "show": {"controllers"}, "fail-on": {"info", "warning", "critical"}}[name]
+		values := map[string][]string{"output": {"text", "json", "yaml"}, "show": {"controllers", "ignored"}, "fail-on": {"info", "warning", "critical"}}[name]
 		_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	}
 	return c
@@ -132,7 +135,10 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	r := declared.report(assessments)
+	r := declared.report(assessments, slices.Contains(o.show, "ignored"))
+	if declared.err == nil && len(warnings) == 0 { // else not everything was compared
+		warnings = assess.Idle(options.Ignore, assessments)
+	}
 	r.Warnings = append(r.Warnings, warnings...)
 	if o.declared.blame {
 		progress.say("asking git who declared what")
@@ -142,6 +148,9 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 		}
 	}
 	r.Sort()
+	if o.suggest {
+		r.Suggested = suggested(r, failOn)
+	}
 	progress.clear()
 	if err := write(s.out, r); err != nil {
 		return 0, fmt.Errorf("writing the report: %w", err)
@@ -178,10 +187,13 @@ func (o diffOptions) compare(ctx context.Context, progress *progress, objects []
 func (o diffOptions) rules() (assess.Options, error) {
 	options := assess.Options{Compare: differ.Options{Deployers: o.deployers}}
 	for _, what := range o.show {
-		if what != "controllers" {
-			return options, fmt.Errorf("--show: %q is not known: use controllers", what)
+		switch what {
+		case "controllers":
+			options.Compare.ShowControllers = true
+		case "ignored":
+		default:
+			return options, fmt.Errorf("--show: %q is not known: use controllers or ignored", what)
 		}
-		options.Compare.ShowControllers = true
 	}
 	return options, nil
 }

@@ -11,6 +11,7 @@
 //	kubectl ARG...         as anybody else, in the fixture's namespace
 //	crd FILE               install CustomResourceDefinitions and wait for their schemas
 //	webhook FILE PATCH     install webhook configurations that answer with a JSON patch
+//	answers FILE           let plumbline see other answers of the API server
 //	git DIR                from here on, git has what DIR has
 //	repeat N FILE INTO     append FILE to INTO N times, $I being the number
 //	quiet                  nothing is found

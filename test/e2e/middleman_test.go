@@ -8,12 +8,8 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"io"
-	"log"
 	"math/big"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -57,25 +53,16 @@ func configOf(t testing.TB, u testenv.User) *rest.Config {
 // answers a request itself it returns true.
 func middleman(t testing.TB, u testenv.User, fault func(http.ResponseWriter, *http.Request) bool) string {
 	t.Helper()
-	config := configOf(t, u)
-	transport, err := rest.TransportFor(config)
+	server, err := u.Proxy(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if !fault(w, req) {
+				next.ServeHTTP(w, req)
+			}
+		})
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	target, err := url.Parse(config.Host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := httputil.NewSingleHostReverseProxy(target)
-	proxy.Transport = transport
-	proxy.ErrorLog = log.New(io.Discard, "", 0)
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if !fault(w, req) {
-			proxy.ServeHTTP(w, req)
-		}
-	}))
-	server.Config.ErrorLog = proxy.ErrorLog
-	server.StartTLS()
 	t.Cleanup(server.Close)
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	return kubeconfigFor(t, server.URL, ca, clientcmdapi.AuthInfo{})

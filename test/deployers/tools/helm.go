@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 
 	"github.com/fluxcd/pkg/ssa/utils"
@@ -23,7 +22,7 @@ func helm(ctx context.Context, s sync) error {
 	kube.ManagedFieldsManager = "helm-controller"
 	settings := cli.New()
 	settings.SetNamespace(s.namespace)
-	config := action.NewConfiguration(action.ConfigurationSetLogger(slog.NewTextHandler(io.Discard, nil)))
+	config := action.NewConfiguration(action.ConfigurationSetLogger(slog.DiscardHandler))
 	if err := config.Init(settings.RESTClientGetter(), s.namespace, "secret"); err != nil {
 		return err
 	}

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"plumbline.dev/plumbline/api/v1alpha1"
+	"plumbline.dev/plumbline/finding"
+	"plumbline.dev/plumbline/ignore"
+	"plumbline.dev/plumbline/report"
+)
+
+// suggestedDays is how long a suggested rule holds, unless its author says
+// otherwise: about a quarter, after which somebody should look again.
+const suggestedDays = 90
+
+// suggested returns the rules that would ignore what was found.
+func suggested(r report.Report, failOn finding.Severity) []v1alpha1.Ignore {
+	var found []finding.Finding
+	for _, f := range r.Findings {
+		if f.Severity >= failOn {
+			found = append(found, f)
+		}
+	}
+	return ignore.Suggest(found, r.At.UTC().AddDate(0, 0, suggestedDays).Format(time.DateOnly))
+}
+
+// endedRules warns of each of the Baseline's rules that has ended.
+func (d declared) endedRules() []string {
+	var warnings []string
+	for i, rule := range d.baseline.Spec.Ignore {
+		if rule.EndedAt(now()) {
+			warnings = append(warnings, fmt.Sprintf("spec.ignore[%d] of the Baseline ended on %s and ignores nothing: renew or remove it (reason: %s)", i, rule.Until, rule.Reason))
+		}
+	}
+	return warnings
+}
