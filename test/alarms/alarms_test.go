@@ -40,7 +40,7 @@ var update = flag.Bool("update", false, "write what plumbline says into the fixt
 
 // deployments are the two ways in which kubectl carries out what git says.
 var deployments = map[string][]string{
-	"server-side": {"--server-side", "--field-manager=ci-deploy"},
+	"server-side": {"--server-side", "--field-manager=ci-deploy", "--force-conflicts"},
 	"client-side": {"--server-side=false"},
 }
 
