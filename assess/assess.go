@@ -178,19 +178,23 @@ func (p *pass) one(d object.Object, answer cluster.Answer) Assessment {
 
 // compare is the word about an object that is there.
 func (p *pass) compare(d, live object.Object) Assessment {
-	t, options := p.types.Type(d.ID.Group, d.ID.Version, d.ID.Kind), p.options.Compare
-	diff := differ.Compare(d, live, t, options)
-	r := &ruling{}
-	if len(diff.Changes) > 0 || diff.Unattributed {
+	var r *ruling
+	rules := func() []differ.Ignore {
 		r = p.ruling(d, live)
+		return r.ignores
 	}
-	if options.Ignore = r.ignores; len(options.Ignore) > 0 {
-		diff = differ.Compare(d, live, t, options)
+	options := p.options.Compare
+	options.Ignore = rules
+	diff := differ.Compare(d, live, p.types.Type(d.ID.Group, d.ID.Version, d.ID.Kind), options)
+	if r == nil && diff.Unattributed {
+		rules()
 	}
 	diff.Unattributed = diff.Unattributed && !p.options.Ownerless
 	a := Assessment{Declared: d, Verdict: finding.InSync}
-	a.Findings, a.Ignored = r.apart(d, diff)
-	a.Warnings = r.warnings
+	if r != nil {
+		a.Findings, a.Ignored = r.apart(d, diff)
+		a.Warnings = r.warnings
+	}
 	for _, i := range a.Ignored {
 		if i.Severity > finding.Info {
 			a.Verdict = finding.Ignored

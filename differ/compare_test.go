@@ -63,14 +63,16 @@ type testOptions struct {
 
 func (o testOptions) options(t *testing.T) differ.Options {
 	t.Helper()
+	var rules []differ.Ignore
 	options := differ.Options{Deployers: o.Deployers, Controllers: o.Controllers, ShowControllers: o.ShowControllers}
 	for _, text := range o.Ignore {
 		p, err := differ.ParsePattern(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		options.Ignore = append(options.Ignore, differ.Ignore{Paths: []differ.Pattern{p}})
+		rules = append(rules, differ.Ignore{Paths: []differ.Pattern{p}})
 	}
+	options.Ignore = always(rules...)
 	return options
 }
 

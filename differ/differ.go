@@ -88,8 +88,9 @@ type Options struct {
 	// Controllers are field managers that legitimately own fields, on top of
 	// KnownControllers. A trailing * matches any ending.
 	Controllers []string
-	// Ignore are the rules that leave changes out of the Diff's Changes.
-	Ignore []Ignore
+	// Ignore returns the rules that leave changes out of the Diff's Changes. It is
+	// asked once, and only where something differs; nil means no rules.
+	Ignore func() []Ignore
 	// ShowControllers also reports what controllers own, as Controlled.
 	ShowControllers bool
 }
@@ -98,26 +99,30 @@ type Options struct {
 // by t. Both must be the same object in the same version. It edits neither.
 func Compare(declared, live object.Object, t Type, o Options) Diff {
 	w := newWalker(live, t, o)
-	w.ignoreOf(declared)
-	diff := w.compare(declared.Content)
-	if !hasDeclaredChange(diff) {
+	content := declared.Content
+	diff := w.compare(content)
+	if hasDeclaredChange(diff) {
+		// The texts differ; perhaps the values do not. This costs more than the
+		// comparison itself and is needed only for the few that differ.
+		if canonical, ok := canonicalise(declared, t); ok {
+			content = canonical
+			diff = w.compare(content)
+		}
+	}
+	if len(diff.Changes) == 0 || o.Ignore == nil {
 		return diff
 	}
-	// The texts differ; perhaps the values do not. This costs more than the
-	// comparison itself and is needed only for the few that differ.
-	canonical, ok := canonicalise(declared, t)
-	if !ok {
+	if w.ignore = o.Ignore(); len(w.ignore) == 0 {
 		return diff
 	}
-	return w.compare(canonical)
+	w.locate(declared)
+	return w.compare(content)
 }
 
 // hasDeclaredChange tells whether a declared field differs, so that its
 // spelling matters.
 func hasDeclaredChange(d Diff) bool {
-	spelled := func(c Change) bool {
+	return slices.ContainsFunc(d.Changes, func(c Change) bool {
 		return c.Op == Modified || c.Op == Removed || c.Op == Contested || c.Op == Released
-	}
-	return slices.ContainsFunc(d.Changes, spelled) ||
-		slices.ContainsFunc(d.Ignored, func(i Ignored) bool { return spelled(i.Change) })
+	})
 }

@@ -88,7 +88,7 @@ func FuzzCompare(f *testing.F) {
 		}
 		o := differ.Options{ShowControllers: kind%2 == 0}
 		if p, err := differ.ParsePattern(ignore); err == nil {
-			o.Ignore = []differ.Ignore{{Paths: []differ.Pattern{p}}}
+			o.Ignore = always(differ.Ignore{Paths: []differ.Pattern{p}})
 		}
 		checkCompare(t, declared, live, o)
 	})
@@ -107,7 +107,7 @@ func FuzzCompareSensible(f *testing.F) {
 			t.Fatal(err)
 		}
 		declared, live := g.pair()
-		checkCompare(t, declared, live, differ.Options{ShowControllers: true, Ignore: []differ.Ignore{{Paths: []differ.Pattern{ignore}}}})
+		checkCompare(t, declared, live, differ.Options{ShowControllers: true, Ignore: always(differ.Ignore{Paths: []differ.Pattern{ignore}})})
 	})
 }
 

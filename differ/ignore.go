@@ -64,26 +64,20 @@ func (i Ignore) at(path []step, of sides) bool {
 	return len(i.Paths) == 0 || slices.ContainsFunc(i.Paths, func(p Pattern) bool { return p.matches(path, of) })
 }
 
-// ignoreOf makes the rules those for a declared object and the live one: each
+// locate makes the rules those for a declared object and the live one: each
 // JSONPath becomes what it selects in them.
-func (w *walker) ignoreOf(declared object.Object) {
-	if len(w.options.Ignore) == 0 {
-		return
-	}
+func (w *walker) locate(declared object.Object) {
 	w.sides = sides{declared: declared.Content, live: w.live.Content}
-	w.options.Ignore = slices.Clone(w.options.Ignore)
-	for i := range w.options.Ignore {
-		rule := &w.options.Ignore[i]
-		if len(rule.Paths) > 0 {
-			rule.Paths = located(rule.Paths, w.sides)
-		}
+	w.ignore = slices.Clone(w.ignore)
+	for i := range w.ignore {
+		w.ignore[i].Paths = located(w.ignore[i].Paths, w.sides)
 	}
 }
 
 // rules returns what ignores the change, which is at the current path.
 func (w *walker) rules(c Change) []int {
 	var rules []int
-	for i, rule := range w.options.Ignore {
+	for i, rule := range w.ignore {
 		if rule.covers(c, w.path, w.sides) {
 			rules = append(rules, i)
 		}
@@ -94,7 +88,7 @@ func (w *walker) rules(c Change) []int {
 // ignoresWithin tells whether a rule ignores a part of the current place but not
 // all of it, so that its parts have to be told one by one.
 func (w *walker) ignoresWithin() bool {
-	for _, rule := range w.options.Ignore {
+	for _, rule := range w.ignore {
 		if slices.ContainsFunc(rule.Paths, func(p Pattern) bool { return p.reachesInto(w.path, w.sides) }) {
 			return true
 		}

@@ -25,6 +25,11 @@ func paths(t testing.TB, texts ...string) []differ.Pattern {
 	return patterns
 }
 
+// always are rules for Options.
+func always(rules ...differ.Ignore) func() []differ.Ignore {
+	return func() []differ.Ignore { return rules }
+}
+
 // by is a rule about what one manager wrote.
 func by(name string) differ.Ignore {
 	return differ.Ignore{Writer: func(w differ.Writer) bool { return w.Manager == name }}
@@ -142,7 +147,7 @@ func TestIgnore(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
 			live := parse(t, []byte(c.live))
-			kept, ignored := told(differ.Compare(parse(t, []byte(ignoreWeb)), live, typeOf(t, live.ID), differ.Options{Ignore: c.rules}))
+			kept, ignored := told(differ.Compare(parse(t, []byte(ignoreWeb)), live, typeOf(t, live.ID), differ.Options{Ignore: always(c.rules...)}))
 			if d := cmp.Diff(c.kept, kept); d != "" {
 				t.Errorf("told, -want +got:\n%s", d)
 			}
@@ -158,7 +163,7 @@ func TestIgnore(t *testing.T) {
 func TestIgnoreOrder(t *testing.T) {
 	declared := parse(t, []byte(`{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: a, image: x}, {name: b, image: x}]}}`))
 	live := parse(t, []byte(`{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: b, image: y}, {name: a, image: x}]}}`))
-	kept, ignored := told(differ.Compare(declared, live, typeOf(t, live.ID), differ.Options{Ignore: []differ.Ignore{{Paths: paths(t, "/spec/containers/*/image")}}}))
+	kept, ignored := told(differ.Compare(declared, live, typeOf(t, live.ID), differ.Options{Ignore: always(differ.Ignore{Paths: paths(t, "/spec/containers/*/image")})}))
 	if d := cmp.Diff([]string{"reordered spec.containers"}, kept); d != "" {
 		t.Errorf("told, -want +got:\n%s", d)
 	}
@@ -171,7 +176,7 @@ func TestIgnoreOrder(t *testing.T) {
 func TestIgnoreWithinData(t *testing.T) {
 	declared := parse(t, []byte(`{apiVersion: v1, kind: ConfigMap, metadata: {name: c, labels: {a: b}}}`))
 	live := parse(t, []byte(`{apiVersion: v1, kind: ConfigMap, metadata: {name: c, labels: {a: b}, managedFields: [{manager: ci-deploy, operation: Apply, fieldsV1: {"f:metadata": {"f:labels": {"f:a": {}}}}}]}, data: {x: "1", y: "2"}}`))
-	kept, ignored := told(differ.Compare(declared, live, typeOf(t, live.ID), differ.Options{Ignore: []differ.Ignore{{Paths: paths(t, "/data/x")}}}))
+	kept, ignored := told(differ.Compare(declared, live, typeOf(t, live.ID), differ.Options{Ignore: always(differ.Ignore{Paths: paths(t, "/data/x")})}))
 	if d := cmp.Diff([]string{"added data.y"}, kept); d != "" {
 		t.Errorf("told, -want +got:\n%s", d)
 	}
@@ -184,8 +189,29 @@ func TestIgnoreWithinData(t *testing.T) {
 func TestIgnoreSpelling(t *testing.T) {
 	declared := parse(t, []byte(`{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: a, resources: {limits: {cpu: 0.5}}}]}}`))
 	live := parse(t, []byte(`{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: a, resources: {limits: {cpu: 500m}}}]}}`))
-	if kept, ignored := told(differ.Compare(declared, live, typeOf(t, live.ID), differ.Options{Ignore: []differ.Ignore{{Paths: paths(t, "/")}}})); kept != nil || ignored != nil {
+	if kept, ignored := told(differ.Compare(declared, live, typeOf(t, live.ID), differ.Options{Ignore: always(differ.Ignore{Paths: paths(t, "/")})})); kept != nil || ignored != nil {
 		t.Errorf("told %q and ignored %q", kept, ignored)
+	}
+}
+
+// TestIgnoreUnasked wants rules to cost nothing where nothing differs, and to be
+// asked for once where something does.
+func TestIgnoreUnasked(t *testing.T) {
+	declared := parse(t, []byte(`{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: a, resources: {limits: {cpu: 0.5}}}]}}`))
+	for cpu, want := range map[string]int{"500m": 0, "501m": 1} {
+		live := parse(t, []byte(`{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: a, resources: {limits: {cpu: `+cpu+`}}}]}}`))
+		asked := 0
+		var changes []string
+		differ.Compare(declared, live, typeOf(t, live.ID), differ.Options{Ignore: func() []differ.Ignore {
+			asked++
+			return []differ.Ignore{{When: func(c differ.Change) bool {
+				changes = append(changes, c.Path.String())
+				return false
+			}}}
+		}})
+		if asked != want || len(changes) != want {
+			t.Errorf("%s: asked %d times, about %q", cpu, asked, changes)
+		}
 	}
 }
 
@@ -223,9 +249,9 @@ func TestIgnoreLosesNothing(t *testing.T) {
 		g := generator{rand.New(rand.NewPCG(seed, 2))} //nolint:gosec // reproducible
 		declared, live := g.pair()
 		without := differ.Compare(declared, live, typeOf(t, declared.ID), differ.Options{})
-		with := differ.Compare(declared, live, typeOf(t, declared.ID), differ.Options{Ignore: []differ.Ignore{
-			{Paths: paths(t, "/spec/*/name=a/image", "$..env[?@.name=='a']", "/metadata/labels")}, by("kubectl-edit"),
-		}})
+		with := differ.Compare(declared, live, typeOf(t, declared.ID), differ.Options{Ignore: always(
+			differ.Ignore{Paths: paths(t, "/spec/*/name=a/image", "$..env[?@.name=='a']", "/metadata/labels")}, by("kubectl-edit"),
+		)})
 		changes, ignored = changes+len(with.Changes), ignored+len(with.Ignored)
 		all := slices.Clone(with.Changes)
 		for _, i := range with.Ignored {

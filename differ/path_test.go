@@ -162,7 +162,7 @@ func TestPattern(t *testing.T) {
 			continue
 		}
 		var got, want []string
-		for _, c := range differ.Compare(declared, live, typeOf(t, live.ID), differ.Options{Ignore: []differ.Ignore{{Paths: []differ.Pattern{p}}}}).Changes {
+		for _, c := range differ.Compare(declared, live, typeOf(t, live.ID), differ.Options{Ignore: always(differ.Ignore{Paths: []differ.Pattern{p}})}).Changes {
 			got = append(got, c.Path.String())
 		}
 		for i, path := range all {
@@ -188,6 +188,6 @@ func FuzzParsePattern(f *testing.F) {
 		if err != nil {
 			return
 		}
-		differ.Compare(declared, live, differ.Type{}, differ.Options{Ignore: []differ.Ignore{{Paths: []differ.Pattern{p}}}})
+		differ.Compare(declared, live, differ.Type{}, differ.Options{Ignore: always(differ.Ignore{Paths: []differ.Pattern{p}})})
 	})
 }

@@ -20,7 +20,8 @@ type walker struct {
 	path    []step
 	stack   []map[string]any // places; see owning
 	changes []Change
-	sides   sides     // where the rules of what to ignore look, if there are any
+	ignore  []Ignore  // the rules, once they count
+	sides   sides     // where they look
 	ignored []Ignored // by them
 
 	declared, attributed int // leaves that git declares; those with an owner

@@ -110,7 +110,7 @@ func TestParseErrors(t *testing.T) {
 		"ignore all":      {edit("paths: [/spec/replicas], ", ""), []string{"line 10: spec.ignore[0] has neither paths, managers nor when: name at least one field"}},
 		"no reason":       {edit("reason: autoscaled, ", ""), []string{"line 10: spec.ignore[0] has no reason: say why"}},
 		"blank reason":    {edit("autoscaled", `"  "`), []string{"spec.ignore[0] has no reason: say why"}},
-		"proposed reason": {edit("autoscaled", `"todo: why?"`), []string{"spec.ignore[0].reason is still to be written: say why"}},
+		"proposed reason": {edit("autoscaled", `"TODO: why?"`), []string{"spec.ignore[0].reason is still to be written: say why"}},
 		"until":           {edit("2027-01-31", "31.1.2027"), []string{`spec.ignore[0].until is "31.1.2027": write a day as 2027-01-31`}},
 		"second rule":     {whole + "  - {paths: [/spec]}\n", []string{"line 11: spec.ignore[1] has no reason"}},
 		"unknown in rule": {edit("kind: Deployment, name", "kinds: Deployment, name"), []string{"line 10", "field kinds not found in a Baseline's Ignore"}},

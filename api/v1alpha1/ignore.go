@@ -2,6 +2,7 @@ package v1alpha1
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -72,6 +73,8 @@ func (i Ignore) EndedAt(now time.Time) bool {
 // rule is refused until a person has given a reason.
 const Placeholder = "TODO"
 
+var placeholder = regexp.MustCompile(`^` + Placeholder + `\b`)
+
 // validate returns what is wrong with the rule, the index-th.
 func (i Ignore) validate(index int) []error {
 	var errs []error
@@ -84,7 +87,7 @@ func (i Ignore) validate(index int) []error {
 	switch reason := strings.TrimSpace(i.Reason); {
 	case reason == "":
 		fail(" has no reason: say why the differences are ignored")
-	case strings.HasPrefix(strings.ToUpper(reason), Placeholder):
+	case placeholder.MatchString(reason):
 		fail(".reason is still to be written: say why the differences are ignored")
 	}
 	if _, err := time.Parse(time.DateOnly, i.Until); i.Until != "" && err != nil {
