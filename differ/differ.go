@@ -66,6 +66,15 @@ type Change struct {
 	Others []Writer
 	// Origin is where the declared value stands, as far as it was looked up.
 	Origin object.Position
+	// Pending is the earlier commit of which the deployer left this, as far as
+	// it was looked for. It is zero where it only could be a change by somebody.
+	Pending Pending
+}
+
+// Pending names an earlier commit and how many commits it is behind.
+type Pending struct {
+	Commit string
+	Behind int
 }
 
 // Diff is everything that differs between one declared and one live object.

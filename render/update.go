@@ -33,16 +33,21 @@ func Update(ctx context.Context, last *Rendering, t Trees, dir string, o Options
 		}
 	}
 	result, err := Render(ctx, t.FS(), dir, o)
-	r := &Rendering{Result: result, dir: dir, options: o}
 	if err != nil {
-		return r, err
+		return &Rendering{Result: result, dir: dir, options: o}, err
 	}
-	// A file system without hashes, such as a directory on disk, is rendered
-	// every time.
+	return Remember(result, t, dir, o), nil
+}
+
+// Remember returns, for Update, what Render made of the directory dir of t
+// without an error. Of a file system without hashes, such as a directory on disk,
+// nothing can be remembered: it is rendered every time.
+func Remember(result Result, t Trees, dir string, o Options) *Rendering {
+	r := &Rendering{Result: result, dir: dir, options: o}
 	if trees, err := hashes(t, result.Read); err == nil {
 		r.trees = trees
 	}
-	return r, nil
+	return r
 }
 
 // hashes returns the hashes of what a rendering has read.

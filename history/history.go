@@ -1,0 +1,100 @@
+// Package history renders the commits before a snapshot, one by one and as far
+// as somebody asks: nothing is fetched or rendered that nobody wants to see.
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+
+	"plumbline.dev/plumbline/gitsource"
+	"plumbline.dev/plumbline/lag"
+	"plumbline.dev/plumbline/render"
+)
+
+// History is the past of what a directory of a snapshot declares. It is for one
+// goroutine.
+type History struct {
+	// Snapshot is where to begin, and Dir the directory of it that was rendered.
+	Snapshot *gitsource.Snapshot
+	Dir      string
+	// Result and Err are what rendering it gave.
+	Result render.Result
+	Err    error
+	// Commits is how many commits to go back.
+	Commits int
+	// Deepen returns a Snapshot again, with more of its history. Nil means that
+	// there is no more than is at hand.
+	Deepen func(context.Context, *gitsource.Snapshot) (*gitsource.Snapshot, error)
+
+	last     *render.Rendering
+	deepened bool
+	warnings []string
+}
+
+// Warnings say, after All, why less of the past is known than was asked for.
+func (h *History) Warnings() []string { return h.warnings }
+
+func (h *History) warn(format string, args ...any) {
+	h.warnings = append(h.warnings, fmt.Sprintf(format, args...))
+}
+
+// All goes back by first parents from the snapshot's own commit, or, of a
+// directory on disk, from HEAD. A commit that cannot be rendered has an Err. What
+// one commit has in common with the one after it is not rendered again. The end
+// of ctx is the end of the history.
+func (h *History) All(ctx context.Context) iter.Seq[lag.Commit] {
+	return func(yield func(lag.Commit) bool) {
+		at := h.Snapshot
+		if _, err := at.TreeHash("."); err != nil { // it is on disk, and HEAD came before it
+			at = h.before(ctx, at)
+		} else if h.Err == nil {
+			h.last = render.Remember(h.Result, at, h.Dir, render.Options{})
+		}
+		for behind := 0; at != nil && ctx.Err() == nil; behind++ {
+			if !yield(h.commit(ctx, at, behind)) || behind == h.Commits {
+				return
+			}
+			at = h.before(ctx, at)
+		}
+	}
+}
+
+// commit renders one commit.
+func (h *History) commit(ctx context.Context, s *gitsource.Snapshot, behind int) lag.Commit {
+	c := lag.Commit{Hash: s.Commit, Behind: behind, Time: s.Time}
+	if s == h.Snapshot {
+		c.Objects = h.Result.Objects
+		return c
+	}
+	r, err := render.Update(ctx, h.last, s, h.Dir, render.Options{})
+	if err != nil {
+		c.Err = err
+		first, _, _ := strings.Cut(err.Error(), "\n")
+		h.warn("commit %.12s cannot be rendered, so nothing can be pending as of it: %s", s.Commit, first)
+		return c
+	}
+	h.last, c.Objects = r, r.Objects
+	return c
+}
+
+// before returns what came before a snapshot, or nil.
+func (h *History) before(ctx context.Context, s *gitsource.Snapshot) *gitsource.Snapshot {
+	p, err := s.Parent(ctx)
+	if errors.Is(err, gitsource.ErrShallow) && h.Deepen != nil && !h.deepened {
+		h.deepened = true
+		if s, err = h.Deepen(ctx, s); err == nil {
+			p, err = s.Parent(ctx)
+		}
+	}
+	switch {
+	case err == nil:
+		return p
+	case errors.Is(err, gitsource.ErrFirstCommit), errors.Is(err, gitsource.ErrNoRepository), ctx.Err() != nil:
+	default:
+		h.warn("what only lags behind git may be told as drift, for earlier commits are not known: %v", err)
+	}
+	return nil
+}
