@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"plumbline.dev/plumbline/differ"
 	"plumbline.dev/plumbline/finding"
 	"plumbline.dev/plumbline/ignore"
+	"plumbline.dev/plumbline/lag"
 	"plumbline.dev/plumbline/object"
 	"plumbline.dev/plumbline/policy"
 )
@@ -42,6 +44,10 @@ type Options struct {
 	// without managedFields: what differs can be told, that nothing was added
 	// cannot.
 	Ownerless bool
+	// Past are the commits from the newest back, in which to look for what the
+	// cluster still has. It is not asked unless something differs or is missing,
+	// and no further than it takes. Nil means that nothing is known of the past.
+	Past iter.Seq[lag.Commit]
 	// Ignore are the rules about what to ignore. They cost nothing for an object
 	// of which nothing differs.
 	Ignore []ignore.Rule
@@ -76,8 +82,17 @@ func All(ctx context.Context, declared []object.Object, source Source, o Options
 	types.Go(func() { err = p.readTypes(ctx, wanted) })
 	answers := source.Read(ctx, ids)
 	types.Wait()
+	var questions []question
 	for _, d := range wanted {
-		p.done = append(p.done, p.one(d, answers[d.ID]))
+		if a, q := p.one(d, answers[d.ID]); q != nil {
+			questions = append(questions, *q)
+		} else {
+			p.done = append(p.done, a)
+		}
+	}
+	p.lookBack(questions)
+	for _, q := range questions {
+		p.done = append(p.done, p.answer(q))
 	}
 	slices.SortStableFunc(p.done, func(a, b Assessment) int { return a.Declared.ID.Compare(b.Declared.ID) })
 	return p.done, err
@@ -96,14 +111,7 @@ func (p *pass) place(declared []object.Object) []object.Object {
 	var wanted []object.Object
 	seen := map[object.ID]object.Position{}
 	for _, d := range declared {
-		r, err := p.source.Resource(d.ID.Group, d.ID.Version, d.ID.Kind)
-		switch {
-		case err != nil:
-		case !r.Namespaced:
-			d.ID.Namespace = ""
-		case d.ID.Namespace == "":
-			d.ID.Namespace = p.options.Namespace
-		}
+		d, err := p.placed(d)
 		// Where an object of an unknown kind would live is unknown too, unless it
 		// says so itself: it may be in scope.
 		if known := err == nil || d.ID.Namespace != ""; known && !p.inScope(d.ID) {
@@ -121,6 +129,19 @@ func (p *pass) place(declared []object.Object) []object.Object {
 		wanted = append(wanted, d)
 	}
 	return wanted
+}
+
+// placed gives one object its namespace, unless its kind is not known.
+func (p *pass) placed(d object.Object) (object.Object, error) {
+	r, err := p.source.Resource(d.ID.Group, d.ID.Version, d.ID.Kind)
+	switch {
+	case err != nil:
+	case !r.Namespaced:
+		d.ID.Namespace = ""
+	case d.ID.Namespace == "":
+		d.ID.Namespace = p.options.Namespace
+	}
+	return d, err
 }
 
 func (p *pass) inScope(id object.ID) bool {
@@ -159,53 +180,56 @@ func (p *pass) readTypes(ctx context.Context, objects []object.Object) error {
 	return errors.Join(errs...)
 }
 
-// one is the word about one object, given what the source answered.
-func (p *pass) one(d object.Object, answer cluster.Answer) Assessment {
+// one is the word about one object, given what the source answered, or a
+// question to the history of git.
+func (p *pass) one(d object.Object, answer cluster.Answer) (Assessment, *question) {
 	switch {
 	case errors.Is(answer.Err, cluster.ErrNotFound) && policy.GoesByItself(d):
-		return Assessment{Declared: d, Verdict: finding.Finished}
+		return Assessment{Declared: d, Verdict: finding.Finished}, nil
 	case errors.Is(answer.Err, cluster.ErrNotFound):
-		return p.missing(d, "")
+		if a := p.missing(d, ""); a.Verdict == finding.Ignored {
+			return a, nil
+		}
+		return Assessment{}, &question{declared: d, missing: &lag.Since{}}
 	case errors.Is(answer.Err, cluster.ErrNotServed):
-		return p.unserved(d, answer.Err)
+		return p.unserved(d, answer.Err), nil
 	case answer.Err != nil:
-		return unknown(d, answer.Err)
+		return unknown(d, answer.Err), nil
 	case answer.Object.Content == nil:
-		return unknown(d, errors.New("nothing is known about it"))
+		return unknown(d, errors.New("nothing is known about it")), nil
 	}
-	return p.compare(d, answer.Object)
+	return Assessment{}, p.compare(d, answer.Object)
 }
 
-// compare is the word about an object that is there.
-func (p *pass) compare(d, live object.Object) Assessment {
-	var r *ruling
-	rules := func() []differ.Ignore {
-		r = p.ruling(d, live)
-		return r.ignores
-	}
-	options := p.options.Compare
-	options.Ignore = rules
-	diff := differ.Compare(d, live, p.types.Type(d.ID.Group, d.ID.Version, d.ID.Kind), options)
-	if r == nil && diff.Unattributed {
+// compare asks what to make of an object that is there.
+func (p *pass) compare(d, live object.Object) *question {
+	q := &question{declared: d, ruling: &ruling{}}
+	rules := sync.OnceValue(func() []differ.Ignore {
+		q.ruling = p.ruling(d, live)
+		return q.ruling.ignores
+	})
+	c := lag.Comparison{Live: live, Type: p.types.Type(d.ID.Group, d.ID.Version, d.ID.Kind), Options: p.options.Compare}
+	c.Options.Ignore = rules
+	q.diff = differ.Compare(d, live, c.Type, c.Options)
+	if q.diff.Unattributed {
 		rules()
 	}
-	diff.Unattributed = diff.Unattributed && !p.options.Ownerless
-	a := Assessment{Declared: d, Verdict: finding.InSync}
-	if r != nil {
-		a.Findings, a.Ignored = r.apart(d, diff)
-		a.Warnings = r.warnings
+	q.diff.Unattributed = q.diff.Unattributed && !p.options.Ownerless
+	q.differs = lag.NewCase(c, d, q.diff)
+	return q
+}
+
+// answer is the word about an object after all that earlier commits say.
+func (p *pass) answer(q question) Assessment {
+	if q.missing != nil {
+		since, _ := q.missing.Commit()
+		return p.missing(q.declared, policy.Since(since))
 	}
-	for _, i := range a.Ignored {
-		if i.Severity > finding.Info {
-			a.Verdict = finding.Ignored
-		}
-	}
-	for _, f := range a.Findings {
-		if f.Severity > finding.Info {
-			a.Verdict = finding.Drifted
-		}
-	}
-	if p.options.Ownerless && len(diff.Changes) == 0 {
+	q.diff.Changes = q.differs.Changes()
+	a := Assessment{Declared: q.declared, Warnings: q.ruling.warnings}
+	a.Findings, a.Ignored = q.ruling.apart(q.declared, q.diff)
+	a.Verdict = policy.Verdict(a.Findings, a.Ignored)
+	if p.options.Ownerless && len(q.diff.Changes) == 0 {
 		a.Verdict = finding.Unknown
 		a.Err = errors.New("what git declares is there, but without managedFields additions cannot be seen: dump with --show-managed-fields")
 	}

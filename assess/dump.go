@@ -23,11 +23,13 @@ type Dump struct {
 // dumpKey identifies an object whatever its version.
 type dumpKey struct{ group, kind, namespace, name string }
 
+func keyOf(id object.ID) dumpKey { return dumpKey{id.Group, id.Kind, id.Namespace, id.Name} }
+
 // NewDump returns a Source of the given objects.
 func NewDump(objects []object.Object) *Dump {
 	d := &Dump{objects: map[dumpKey]object.Object{}, kinds: map[dumpKey]bool{}, places: map[dumpKey]bool{}}
 	for _, o := range objects {
-		d.objects[dumpKey{o.ID.Group, o.ID.Kind, o.ID.Namespace, o.ID.Name}] = o
+		d.objects[keyOf(o.ID)] = o
 		d.places[dumpKey{group: o.ID.Group, kind: o.ID.Kind, namespace: o.ID.Namespace}] = true
 		kind := dumpKey{group: o.ID.Group, kind: o.ID.Kind}
 		d.kinds[kind] = d.kinds[kind] || o.ID.Namespace != ""
@@ -62,7 +64,7 @@ var errNotDumped = errors.New("the dump has no object of this kind")
 func (d *Dump) Read(_ context.Context, wanted []object.ID) map[object.ID]cluster.Answer {
 	answers := make(map[object.ID]cluster.Answer, len(wanted))
 	for _, id := range wanted {
-		o, ok := d.objects[dumpKey{id.Group, id.Kind, id.Namespace, id.Name}]
+		o, ok := d.objects[keyOf(id)]
 		switch {
 		case !ok && !d.places[dumpKey{group: id.Group, kind: id.Kind, namespace: id.Namespace}]:
 			answers[id] = cluster.Answer{Err: fmt.Errorf("%w in namespace %s", errNotDumped, id.Namespace)}

@@ -26,6 +26,7 @@ const (
 	DriftContested    Rule = "drift/contested"    // a controller sets a declared field to another value
 	DriftUnattributed Rule = "drift/unattributed" // the records of who wrote what are gone
 	DriftRestarted    Rule = "drift/restarted"    // somebody restarted the pods
+	DriftPending      Rule = "drift/pending"      // a field is as of an earlier commit: the deployer lags behind
 	DriftControlled   Rule = "drift/controlled"   // an undeclared field of a controller's: shown on request
 )
 
@@ -64,6 +65,8 @@ type Verdict string
 const (
 	// InSync: the live object was compared and is what git says.
 	InSync Verdict = "InSync"
+	// Pending: it is what an earlier commit says, and waits for the deployer.
+	Pending Verdict = "Pending"
 	// Drifted: it was compared and is not.
 	Drifted Verdict = "Drifted"
 	// Ignored: it differs, or is missing, and rules ignore all of that.

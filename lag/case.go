@@ -14,7 +14,7 @@ import (
 // commit after the other, from the newest back.
 type Case struct {
 	comparison Comparison
-	changes    []differ.Change
+	diff       differ.Diff
 	suspects   []*suspect
 
 	gap  bool // what one of the commits declares is not known
@@ -24,7 +24,7 @@ type Case struct {
 // suspect is a change that may be lag.
 type suspect struct {
 	path     differ.Path
-	at       int       // in the case's changes
+	at       int       // in the Diff's changes
 	recorded bool      // the deployer is known to have written the value
 	deployed time.Time // when it last wrote the object, where that is wanted
 
@@ -34,16 +34,16 @@ type suspect struct {
 	decided bool           // and that commit was met
 }
 
-// NewCase returns the case of the changes that a comparison with what git
-// declares now has found.
-func NewCase(c Comparison, declared object.Object, changes []differ.Change) *Case {
+// NewCase returns the case of what a comparison with what git declares now has
+// found.
+func NewCase(c Comparison, declared object.Object, diff differ.Diff) *Case {
 	c.Options.ShowControllers = false
-	k := &Case{comparison: c, changes: slices.Clone(changes)}
-	if !slices.ContainsFunc(changes, mayLag) {
+	k := &Case{comparison: c, diff: diff}
+	if !slices.ContainsFunc(diff.Changes, mayLag) {
 		return k
 	}
 	due := c.byDeployer(declared)
-	for i, change := range changes {
+	for i, change := range diff.Changes {
 		if slices.ContainsFunc(due, func(d differ.Change) bool { return d.Op == change.Op && d.Path.Compare(change.Path) == 0 }) {
 			deployed := change.Writer.NotBefore
 			k.suspects = append(k.suspects, &suspect{
@@ -121,7 +121,7 @@ func (k *Case) view(declared object.Object) view {
 	}
 	k.last = view{declared: address, changes: k.comparison.with(declared), explains: sync.OnceValue(func() bool {
 		return !slices.ContainsFunc(k.comparison.byDeployer(declared), func(c differ.Change) bool {
-			return recorded(c) || !touches(k.changes, c.Path)
+			return recorded(c) || !touches(all(k.diff), c.Path)
 		})
 	})}
 	return k.last
@@ -130,7 +130,7 @@ func (k *Case) view(declared object.Object) view {
 // Changes returns the changes, each with the commit that it is as of where it is
 // lag.
 func (k *Case) Changes() []differ.Change {
-	changes := slices.Clone(k.changes)
+	changes := slices.Clone(k.diff.Changes)
 	for _, s := range k.suspects {
 		if s.found() && (s.recorded || s.applied || s.intime) {
 			changes[s.at].Pending = s.asOf

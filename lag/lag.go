@@ -50,7 +50,16 @@ type Comparison struct {
 }
 
 func (c Comparison) with(declared object.Object) []differ.Change {
-	return differ.Compare(declared, c.Live, c.Type, c.Options).Changes
+	return all(differ.Compare(declared, c.Live, c.Type, c.Options))
+}
+
+// all returns every change, for an ignored one is no likeness either.
+func all(d differ.Diff) []differ.Change {
+	changes := slices.Clone(d.Changes)
+	for _, i := range d.Ignored {
+		changes = append(changes, i.Change)
+	}
+	return changes
 }
 
 // byDeployer compares as with does, and leaves out what others than the deployer

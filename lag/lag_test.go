@@ -307,8 +307,7 @@ func walk(t *testing.T, live object.Object, commits []commit) (behind map[string
 	}
 	comparison := lag.Comparison{Live: live, Type: s.Type(live.ID.Group, live.ID.Version, live.ID.Kind)}
 	head := declared(t, commits[0])
-	changes := differ.Compare(head, live, comparison.Type, comparison.Options).Changes
-	k := lag.NewCase(comparison, head, changes)
+	k := lag.NewCase(comparison, head, differ.Compare(head, live, comparison.Type, comparison.Options))
 	for i, c := range commits {
 		if !k.Open() {
 			break

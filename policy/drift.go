@@ -23,6 +23,9 @@ type driftRule struct {
 
 // driftRules are in order: the first that tells a change is the one that does.
 var driftRules = []driftRule{
+	{[]differ.Op{differ.Modified, differ.Reordered, differ.Removed, differ.Released}, pending, finding.DriftPending, finding.Info,
+		"fields are as an earlier commit has them",
+		"deploy the current commit"},
 	{[]differ.Op{differ.Added, differ.Modified}, restarts, finding.DriftRestarted, finding.Info,
 		"the pods were restarted by hand",
 		"none needed; taking the mark away would restart them again"},
@@ -79,6 +82,44 @@ func ruleOf(c differ.Change) int {
 	return slices.IndexFunc(driftRules, func(r driftRule) bool {
 		return slices.Contains(r.ops, c.Op) && (r.only == nil || r.only(c))
 	})
+}
+
+// pending tells whether the deployer left a field as an earlier commit has it.
+func pending(c differ.Change) bool { return c.Pending != differ.Pending{} }
+
+// Verdict is what is known of an object that was compared, with these findings
+// and those that are ignored.
+func Verdict(findings []finding.Finding, ignored []finding.Silenced) finding.Verdict {
+	verdict := finding.InSync
+	for _, i := range ignored {
+		if i.Severity > finding.Info {
+			verdict = finding.Ignored
+		}
+	}
+	for _, f := range findings {
+		switch {
+		case f.Severity > finding.Info:
+			return finding.Drifted
+		case f.Rule == finding.DriftPending:
+			verdict = finding.Pending
+		}
+	}
+	return verdict
+}
+
+// Since says since which commit an object is declared, as the reason for its
+// absence; "" for the zero commit.
+func Since(c differ.Pending) string {
+	switch {
+	case c.Commit == "":
+		return ""
+	case c.Behind == 0:
+		return fmt.Sprintf("declared since %.12s, the newest commit", c.Commit)
+	case c.Behind == 1:
+		return fmt.Sprintf("declared since %.12s, 1 commit ago", c.Commit)
+	default:
+		return fmt.Sprintf("declared since %.12s, %d commits ago", c.Commit, c.Behind)
+	}
 }
 
 // Missing returns the finding about a declared object that does not exist.

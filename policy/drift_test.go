@@ -24,7 +24,12 @@ func TestDrift(t *testing.T) {
 	change := func(op differ.Op, field string) differ.Change {
 		return differ.Change{Op: op, Path: differ.Path{field}}
 	}
+	old := func(c differ.Change) differ.Change {
+		c.Pending = differ.Pending{Commit: "abc", Behind: 1}
+		return c
+	}
 	diff := differ.Diff{Unattributed: true, Changes: []differ.Change{
+		old(change(differ.Modified, "1")), old(change(differ.Removed, "2")), old(change(differ.Released, "3")), old(change(differ.Reordered, "4")),
 		change(differ.Added, "a"), change(differ.Modified, "b"), change(differ.Contested, "c"), change(differ.Controlled, "d"),
 		change(differ.Reordered, "e"), change(differ.Released, "f"), change(differ.Removed, "g"), change(differ.Modified, "h"),
 	}}
@@ -49,6 +54,7 @@ func TestDrift(t *testing.T) {
 		finding.DriftAdded:        {"warning", "a"},
 		finding.DriftReleased:     {"warning", "f"},
 		finding.DriftContested:    {"info", "c"},
+		finding.DriftPending:      {"info", "1 2 3 4"},
 		finding.DriftControlled:   {"info", "d"},
 		finding.DriftUnattributed: {"warning", ""},
 	}
@@ -57,6 +63,48 @@ func TestDrift(t *testing.T) {
 	}
 	if f := policy.Drift(declared, differ.Diff{}); len(f) > 0 {
 		t.Errorf("found %v in nothing", f)
+	}
+}
+
+// TestVerdict wants what lags behind to be neither in sync nor drift, and drift to
+// show beside it.
+func TestVerdict(t *testing.T) {
+	pending := finding.Finding{Rule: finding.DriftPending, Severity: finding.Info}
+	contested := finding.Finding{Rule: finding.DriftContested, Severity: finding.Info}
+	added := finding.Finding{Rule: finding.DriftAdded, Severity: finding.Warning}
+	for _, c := range []struct {
+		findings, ignored []finding.Finding
+		want              finding.Verdict
+	}{
+		{nil, nil, finding.InSync},
+		{[]finding.Finding{contested}, []finding.Finding{contested}, finding.InSync},
+		{[]finding.Finding{contested, pending}, nil, finding.Pending},
+		{[]finding.Finding{pending, contested}, []finding.Finding{added}, finding.Pending},
+		{[]finding.Finding{contested}, []finding.Finding{added, contested}, finding.Ignored},
+		{[]finding.Finding{pending, added}, nil, finding.Drifted},
+		{[]finding.Finding{added, pending}, []finding.Finding{added}, finding.Drifted},
+	} {
+		var ignored []finding.Silenced
+		for _, f := range c.ignored {
+			ignored = append(ignored, finding.Silenced{Finding: f})
+		}
+		if got := policy.Verdict(c.findings, ignored); got != c.want {
+			t.Errorf("%v, and %v ignored, is %s, want %s", c.findings, c.ignored, got, c.want)
+		}
+	}
+}
+
+func TestSince(t *testing.T) {
+	const hash = "0123456789abcdef0123456789abcdef01234567"
+	for behind, want := range map[int]string{
+		0: "declared since 0123456789ab, the newest commit", 1: "declared since 0123456789ab, 1 commit ago", 7: "declared since 0123456789ab, 7 commits ago",
+	} {
+		if got := policy.Since(differ.Pending{Commit: hash, Behind: behind}); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if got := policy.Since(differ.Pending{}); got != "" {
+		t.Errorf("of no commit it says %q", got)
 	}
 }
 

@@ -62,16 +62,21 @@ type (
 		Name       string `json:"name"`
 	}
 	jsonChange struct {
-		Path        string      `json:"path"`
-		Op          string      `json:"op"`
-		Declared    any         `json:"declared,omitempty"`
-		Live        any         `json:"live,omitempty"`
-		Manager     string      `json:"manager,omitempty"`
-		Operation   string      `json:"operation,omitempty"`
-		Subresource string      `json:"subresource,omitempty"`
-		Time        string      `json:"time,omitempty"`
-		NotBefore   string      `json:"notBefore,omitempty"`
-		Origin      *jsonOrigin `json:"origin,omitempty"`
+		Path        string       `json:"path"`
+		Op          string       `json:"op"`
+		Declared    any          `json:"declared,omitempty"`
+		Live        any          `json:"live,omitempty"`
+		Manager     string       `json:"manager,omitempty"`
+		Operation   string       `json:"operation,omitempty"`
+		Subresource string       `json:"subresource,omitempty"`
+		Time        string       `json:"time,omitempty"`
+		NotBefore   string       `json:"notBefore,omitempty"`
+		Pending     *jsonPending `json:"pending,omitempty"`
+		Origin      *jsonOrigin  `json:"origin,omitempty"`
+	}
+	jsonPending struct {
+		Commit string `json:"commit"`
+		Behind int    `json:"behind"`
 	}
 	jsonOrigin struct {
 		File   string `json:"file"`
@@ -89,7 +94,8 @@ type (
 
 // JSON writes the report as one JSON document, apiVersion plumbline.dev/v1alpha1
 // and kind Report. A change without a manager is one that left no record; its
-// notBefore is when the deployer last wrote the object.
+// notBefore is when the deployer last wrote the object. A change with pending is
+// as of that commit, so many commits behind the one that was compared with.
 func JSON(w io.Writer, r Report) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
@@ -156,12 +162,16 @@ func (r Report) jsonFinding(f finding.Finding) jsonFinding {
 }
 
 func (r Report) jsonChange(c differ.Change) jsonChange {
-	return jsonChange{
+	out := jsonChange{
 		Path: c.Path.String(), Op: string(c.Op), Declared: c.Declared, Live: c.Live,
 		Manager: c.Writer.Manager, Operation: c.Writer.Operation, Subresource: c.Writer.Subresource,
 		Time: timeText(c.Writer.Time), NotBefore: timeText(c.Writer.NotBefore),
 		Origin: r.jsonOrigin(c.Origin),
 	}
+	if c.Pending != (differ.Pending{}) {
+		out.Pending = &jsonPending{Commit: c.Pending.Commit, Behind: c.Pending.Behind}
+	}
+	return out
 }
 
 func jsonObjectOf(id object.ID) jsonObject {

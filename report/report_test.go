@@ -72,6 +72,10 @@ func sample() report.Report {
 				c(differ.Added, nil, "x", person, "metadata", "annotations", strings.Repeat("k", 100)),
 			),
 			find(finding.DriftReleased, finding.Warning, web, 1, "still there", c(differ.Released, nil, true, differ.Writer{Manager: "ci-deploy", Operation: "Apply", Time: at.Add(-24 * time.Hour)}, "spec", "paused")),
+			find(finding.DriftPending, finding.Info, web, 1, "as an earlier commit has them",
+				pendingChange(c(differ.Modified, int64(3), int64(2), differ.Writer{Manager: "ci-deploy", Operation: "Apply", Time: at.Add(-time.Hour)}, "spec", "minReadySeconds"), 3),
+				pendingChange(c(differ.Removed, "info", nil, differ.Writer{NotBefore: at.Add(-time.Hour)}, container("env", map[string]any{"name": "NEW"})...), 1),
+				pendingChange(c(differ.Modified, "new", "old", differ.Writer{Manager: "ci-deploy", Operation: "Apply", Time: at.Add(-time.Hour)}, "spec", "strategy"), 0)),
 			find(finding.DriftRestarted, finding.Info, web, 1, "the pods were restarted by hand", c(differ.Added, nil, "2026-01-02T11:58:00Z", differ.Writer{Manager: "kubectl-rollout", Operation: "Update", Time: at.Add(-2 * time.Minute), Person: true}, "spec", "template", "metadata", "annotations", "kubectl.kubernetes.io/restartedAt")),
 			find(finding.DriftContested, finding.Info, web, 1, "contested", c(differ.Contested, int64(1), 2.5, differ.Writer{Manager: "vpa-updater", Operation: "Update", Time: at.Add(time.Hour)}, "spec", "x")),
 			find(finding.DriftControlled, finding.Info, role, 0, "controlled", c(differ.Controlled, nil, []any{}, differ.Writer{Manager: "clusterrole-aggregation-controller", Operation: "Apply", Time: at}, "rules")),
@@ -97,7 +101,7 @@ func sample() report.Report {
 		},
 		Errors:   []string{"overlays/production/broken.yaml:3: " + hostile},
 		Warnings: []string{"an ignore rule ended on 2026-01-01 and is without effect: " + strings.Repeat("reason ", 20)},
-		Verdicts: map[finding.Verdict]int{finding.InSync: 20, finding.Drifted: 3, finding.Missing: 1, finding.Unknown: 1, finding.Finished: 1, finding.Ignored: 1},
+		Verdicts: map[finding.Verdict]int{finding.InSync: 20, finding.Drifted: 3, finding.Missing: 1, finding.Unknown: 1, finding.Finished: 1, finding.Ignored: 1, finding.Pending: 2},
 	}
 	r.Sort()
 	return r
@@ -110,6 +114,12 @@ func suggesting() report.Report {
 		{Group: &apps, Kind: "Deployment", Namespace: "shop", Name: "web", Paths: []string{"spec.template.spec.containers[name=web].image"}, Managers: []string{"kubectl-edit/Update", "a\u202eb\x1b"}, Reason: "TODO: say why", Until: "2026-04-02"},
 		{Group: &core, Kind: "Service", Namespace: "shop", Name: "web", When: `change.op == "missing"`, Reason: "TODO: say why", Until: "2026-04-02"},
 	}}
+}
+
+// pendingChange returns a change as of a commit so many behind.
+func pendingChange(c differ.Change, behind int) differ.Change {
+	c.Pending = differ.Pending{Commit: "fedcba9876543210fedcba9876543210fedcba98", Behind: behind}
+	return c
 }
 
 func TestGolden(t *testing.T) {

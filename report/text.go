@@ -149,7 +149,13 @@ func (e entry) marker(m marker) marker {
 }
 
 func (t *text) change(f entry, c differ.Change) {
-	details := []string{string(f.Rule), t.writer(c.Writer)}
+	details := []string{string(f.Rule)}
+	if c.Pending != (differ.Pending{}) {
+		details = append(details, behind(c.Pending))
+	}
+	if c.Pending == (differ.Pending{}) || c.Writer.Manager != "" {
+		details = append(details, t.writer(c.Writer))
+	}
 	if c.Origin.File != "" {
 		details = append(details, t.place(c.Origin))
 	}
@@ -223,6 +229,14 @@ func (t *text) writer(w differ.Writer) string {
 	}
 }
 
+// behind says as of which commit a field is.
+func behind(p differ.Pending) string {
+	if p.Behind == 0 {
+		return "as of " + short(p.Commit) + ", the newest commit"
+	}
+	return "as of " + short(p.Commit) + ", " + plural(p.Behind, "commit") + " behind"
+}
+
 // when is short on a terminal, exact elsewhere.
 func (t *text) when(at time.Time) string {
 	if age, ok := t.age(at); ok {
@@ -284,6 +298,7 @@ func (t *text) summary(r Report) {
 		{finding.InSync, "in sync", green},
 		{finding.Finished, "finished and gone", green},
 		{finding.Ignored, "ignored", yellow},
+		{finding.Pending, "pending", yellow},
 		{finding.Drifted, "drifted", red},
 		{finding.Missing, "missing", red},
 		{finding.Unknown, "not compared", purple},

@@ -14,6 +14,7 @@ import (
 	"plumbline.dev/plumbline/assess"
 	"plumbline.dev/plumbline/finding"
 	"plumbline.dev/plumbline/gitsource"
+	"plumbline.dev/plumbline/history"
 	"plumbline.dev/plumbline/ignore"
 	"plumbline.dev/plumbline/object"
 	"plumbline.dev/plumbline/render"
@@ -30,6 +31,7 @@ type declaredOptions struct {
 	hosts    string
 	ca       string
 	blame    bool
+	lag      int
 }
 
 func (o *declaredOptions) addFlags(f *pflag.FlagSet) {
@@ -38,6 +40,7 @@ func (o *declaredOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.git.Ref, "ref", "", "`branch`, tag, commit or semver range of tags (default: the repository's default branch)")
 	f.StringVar(&o.git.Path, "path", "", "`directory` in the repository")
 	f.BoolVar(&o.blame, "blame", false, "also name the commit and author of each declared value that differs; of a repository this fetches the whole history")
+	f.IntVar(&o.lag, "lag", 50, "`number` of earlier commits that the cluster may lag behind; what it still has of them is drift/pending (0: all that differs is drift)")
 	f.StringVar(&o.username, "git-username", "git", "user `name` for https, with the password of PLUMBLINE_GIT_PASSWORD")
 	f.StringVar(&o.sshKey, "git-ssh-key", "", "`file` with a private key for ssh; its passphrase is read from PLUMBLINE_GIT_PASSPHRASE")
 	f.StringVar(&o.hosts, "git-known-hosts", "", "`file` with the known host keys for ssh (default: yours and the system's)")
@@ -51,7 +54,8 @@ type declared struct {
 	baseline v1alpha1.Baseline // zero without one
 	file     string            // of the Baseline
 	objects  []object.Object
-	err      error // about some of the objects
+	err      error            // about some of the objects
+	past     *history.History // nil where nobody wants to know
 }
 
 // load reads and renders the configuration. Errors about single objects are kept
@@ -65,6 +69,7 @@ func (o declaredOptions) load(ctx context.Context) (declared, error) {
 	if o.dir == "" && o.baseline != "" {
 		git = d.baseline.Spec.Git
 	}
+	var remote gitsource.Options
 	var err error
 	switch {
 	case o.dir != "" && (git.URL != "" || git.Path != "" || git.Ref != ""):
@@ -76,7 +81,9 @@ func (o declaredOptions) load(ctx context.Context) (declared, error) {
 	case o.dir != "":
 		d.snapshot, err = gitsource.Dir(ctx, o.dir, gitsource.DirOptions{})
 	default:
-		d.snapshot, err = o.fetch(ctx, git)
+		if remote, err = o.remote(git); err == nil {
+			d.snapshot, err = gitsource.Fetch(ctx, remote, nil)
+		}
 	}
 	if err != nil {
 		return d, err
@@ -90,6 +97,7 @@ func (o declaredOptions) load(ctx context.Context) (declared, error) {
 	if len(d.objects) == 0 && (err == nil || errors.Is(err, render.ErrEmpty)) {
 		return d, fmt.Errorf("%s %w", d.place(), render.ErrEmpty)
 	}
+	d.past = o.past(d, result, remote)
 	return d, nil
 }
 
@@ -109,7 +117,9 @@ func (o declaredOptions) readBaseline(d *declared) error {
 	return err
 }
 
-func (o declaredOptions) fetch(ctx context.Context, git v1alpha1.Git) (*gitsource.Snapshot, error) {
+// remote says how to fetch the repository, without its history unless somebody is
+// to be blamed.
+func (o declaredOptions) remote(git v1alpha1.Git) (gitsource.Options, error) {
 	options := gitsource.Options{URL: git.URL, Ref: git.Ref, Auth: gitsource.Auth{
 		Password:      os.Getenv("PLUMBLINE_GIT_PASSWORD"),
 		Token:         os.Getenv("PLUMBLINE_GIT_TOKEN"),
@@ -127,11 +137,11 @@ func (o declaredOptions) fetch(ctx context.Context, git v1alpha1.Git) (*gitsourc
 		}
 		data, err := os.ReadFile(file)
 		if err != nil {
-			return nil, fmt.Errorf("reading a file that the flags name: %w", err)
+			return options, fmt.Errorf("reading a file that the flags name: %w", err)
 		}
 		*into = data
 	}
-	return gitsource.Fetch(ctx, options, nil)
+	return options, nil
 }
 
 // apply returns the rules of the flags with those of the Baseline.

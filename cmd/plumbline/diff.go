@@ -131,6 +131,9 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if declared.past != nil {
+		options.Past = declared.past.All(ctx)
+	}
 	assessments, warnings, err := o.compare(ctx, progress, declared.objects, options)
 	if err != nil {
 		return 0, err
@@ -140,6 +143,9 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 		warnings = assess.Idle(options.Ignore, assessments)
 	}
 	r.Warnings = append(r.Warnings, warnings...)
+	if declared.past != nil {
+		r.Warnings = append(r.Warnings, declared.past.Warnings()...)
+	}
 	if o.declared.blame {
 		progress.say("asking git who declared what")
 		r.Warnings = append(r.Warnings, blame(ctx, declared.snapshot, &r)...)
@@ -186,6 +192,9 @@ func (o diffOptions) compare(ctx context.Context, progress *progress, objects []
 // rules are the parts of a comparison's rules that flags give.
 func (o diffOptions) rules() (assess.Options, error) {
 	options := assess.Options{Compare: differ.Options{Deployers: o.deployers}}
+	if o.declared.lag < 0 {
+		return options, fmt.Errorf("--lag: %d is not a number of commits: use 0 or more", o.declared.lag)
+	}
 	for _, what := range o.show {
 		switch what {
 		case "controllers":

@@ -36,6 +36,7 @@ func TestUsage(t *testing.T) {
 		{"bad fail-on", []string{dir, "--fail-on", "error"}, []string{"--fail-on", `"error"`, "info, warning or critical"}},
 		{"bad output", []string{dir, "-o", "xml"}, []string{"--output", `"xml"`, "text, json or yaml"}},
 		{"bad show", []string{dir, "--show", "everything"}, []string{"--show", `"everything"`, "controllers", "ignored"}},
+		{"bad lag", []string{dir, "--lag", "-1"}, []string{"--lag", "-1", "0 or more"}},
 		{"directory and git", []string{dir, "--git", "https://example.com/x.git"}, []string{"not both"}},
 		{"directory and ref", []string{dir, "--ref", "main"}, []string{"not both"}},
 		{"directory, baseline and git", []string{dir, "-f", baseline, "--git", "https://example.com/x.git"}, []string{"-f", "--git"}},

@@ -79,7 +79,11 @@ type jsonChange struct {
 	Declared, Live                  any
 	Manager, Operation, Subresource string
 	Time, NotBefore                 string
-	Origin                          jsonOrigin
+	Pending                         *struct {
+		Commit string
+		Behind int
+	}
+	Origin jsonOrigin
 }
 
 // diff runs "plumbline diff -o json" and reads its report.

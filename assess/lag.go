@@ -1,0 +1,75 @@
+package assess
+
+import (
+	"slices"
+
+	"plumbline.dev/plumbline/differ"
+	"plumbline.dev/plumbline/lag"
+	"plumbline.dev/plumbline/object"
+)
+
+// question is an object of which earlier commits may say more: one that differs
+// from what git declares, or does not exist.
+type question struct {
+	declared object.Object
+	diff     differ.Diff
+	ruling   *ruling
+	differs  *lag.Case
+	missing  *lag.Since
+}
+
+func (q question) open() bool {
+	return q.differs != nil && q.differs.Open() || q.missing != nil && q.missing.Open()
+}
+
+// lookBack goes back in the history, commit by commit, as long as there is an
+// open question.
+func (p *pass) lookBack(questions []question) {
+	if p.options.Past == nil || !slices.ContainsFunc(questions, question.open) {
+		return
+	}
+	for commit := range p.options.Past {
+		declared := p.declaredAt(commit, questions)
+		for _, q := range questions {
+			if q.open() {
+				q.look(commit, declared[keyOf(q.declared.ID)])
+			}
+		}
+		if !slices.ContainsFunc(questions, question.open) {
+			return
+		}
+	}
+}
+
+// look takes all that a commit says of the object. What it declares twice, or in
+// another version, cannot be compared.
+func (q question) look(commit lag.Commit, declared []object.Object) {
+	switch {
+	case q.missing != nil:
+		q.missing.Look(commit, len(declared) > 0)
+	case commit.Err == nil && len(declared) == 0:
+		q.differs.Absent(commit)
+	case len(declared) != 1 || declared[0].ID.Version != q.declared.ID.Version:
+		q.differs.Skip(commit)
+	default:
+		q.differs.Look(commit, declared[0])
+	}
+}
+
+// declaredAt returns what a commit declares of the objects in question.
+func (p *pass) declaredAt(commit lag.Commit, questions []question) map[dumpKey][]object.Object {
+	wanted := make(map[dumpKey][]object.Object, len(questions))
+	if commit.Err != nil {
+		return wanted
+	}
+	for _, q := range questions {
+		wanted[keyOf(q.declared.ID)] = nil
+	}
+	for _, d := range commit.Objects {
+		d, _ = p.placed(d)
+		if found, ok := wanted[keyOf(d.ID)]; ok {
+			wanted[keyOf(d.ID)] = append(found, d)
+		}
+	}
+	return wanted
+}
