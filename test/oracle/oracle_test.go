@@ -1,28 +1,28 @@
 package oracle
 
 import (
-	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"os"
-	"reflect"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
 	"k8s.io/kube-openapi/pkg/validation/spec"
-	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	"sigs.k8s.io/yaml"
 
 	"plumbline.dev/plumbline/cluster"
@@ -32,333 +32,455 @@ import (
 )
 
 var (
-	count = flag.Int("n", 200, "number of objects that are deployed and edited")
-	seed  = flag.Uint64("seed", 1, "seed of the edits; 0 takes a fresh one")
+	count   = flag.Int("n", 500, "number of edits that are judged")
+	seed    = flag.Uint64("seed", 12, "seed of the programs; 0 takes a fresh one")
+	without = flag.String("without", strings.Join(notYetKinds, ","), "kinds that are left out, with commas")
+	only    = flag.String("only", "", "only objects of this kind")
+	leave   = flag.String("off", strings.Join(notYet, ","), "features that are left out, with commas")
+	keep    = flag.String("keep", "", "directory for the smallest programs that fail")
+	corpora = flag.Bool("corpora", false, "take objects from public configurations too; always for more than 500 edits")
+	kept    = flag.String("found", "testdata/found", "directory of the programs that are run always")
+	shown   = flag.Bool("show", false, "print the objects of these programs")
+	workers = flag.Int("workers", 4, "programs that run side by side")
 
 	env *testenv.Env
 )
 
-func TestMain(m *testing.M) { os.Exit(testenv.Main(m, 0, &env)) }
-
-const (
-	namespace = "oracle"
-	deployer  = "ci-deploy"
+// At these features of programs, and these kinds, the differ is not right yet.
+var (
+	notYet      = []string{"forge", "impostor", "uncommitted", "commit", "empty", "client-side", "deployer-update", "version"}
+	notYetKinds = []string{
+		"LimitRange", "Namespace", "CertificateSigningRequest", "ClusterRole", "PriorityLevelConfiguration", "CSIDriver",
+		"ResourceClaim", "ResourceClaimTemplate", "ServiceAccount", "IngressClass",
+	}
 )
 
-var people = []string{"kubectl-edit", "k9s", "rancher", "somebody"}
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m, 0, &env)) }
 
-// world is the API server and what is known of its kinds.
-type world struct {
-	client  dynamic.Interface
-	cluster *cluster.Cluster
-	schemas *differ.Schemas
-	types   managedfields.TypeConverter
-	objects []object.Object
+var (
+	sharedGenerator *generator
+	sharedOnce      sync.Once
+)
+
+// theWorld is made once for all tests.
+func theWorld(t *testing.T) *generator {
+	t.Helper()
+	sharedOnce.Do(func() {
+		if *seed == 0 {
+			*seed = uint64(time.Now().UnixNano()) % 1e9 //nolint:gosec // any number will do
+		}
+		sharedGenerator = newGenerator(t)
+	})
+	if sharedGenerator == nil {
+		t.Fatal("the world was not made")
+	}
+	return sharedGenerator
 }
 
-func newWorld(t *testing.T) world {
+const gadgets = 8
+
+func newGenerator(t *testing.T) *generator {
 	t.Helper()
 	config, err := env.Config("oracle", "system:masters")
 	if err != nil {
 		t.Fatal(err)
 	}
 	config.QPS = -1
-	definition, err := os.ReadFile("testdata/widgets.yaml")
+	config.WarningHandler = rest.NoWarnings{}
+	user := env.User(t, "oracle", "system:masters")
+	user.Kubectl(t, "create", "namespace", namespace)
+	user.Kubectl(t, "create", "namespace", limited)
+	definitions := readObjects(t, "testdata/widgets.yaml")
+	r := rand.New(rand.NewPCG(*seed, 0)) //nolint:gosec // reproducible
+	var made []source
+	for i := range gadgets {
+		group := fmt.Sprintf("s%d.oracle.example.com", *seed)
+		definition := gadget(r, group, i)
+		definitions = append(definitions, definition)
+		git := map[string]any{"apiVersion": group + "/v1", "kind": fmt.Sprintf("Gadget%d", i), "metadata": map[string]any{"name": nameToken}}
+		made = append(made, source{definition: definition, made: true, git: git})
+	}
+	var public []map[string]any
+	if *corpora || *count > 500 {
+		var more []map[string]any
+		more, public = corpus(t)
+		definitions = append(definitions, more...)
+	}
+	for _, p := range found(t) {
+		if p.Definition != nil {
+			definitions = append(definitions, p.Definition)
+		}
+	}
+	text := strings.Builder{}
+	for _, d := range definitions {
+		data, err := yaml.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text.WriteString("---\n" + string(data))
+	}
+	user.KubectlIn(t, text.String(), "apply", "--server-side", "--force-conflicts", "-f", "-")
+	user.Kubectl(t, "wait", "--for=condition=Established", "crd", "--all")
+	w := newWorld(t, config, definitions)
+	g := &generator{world: w, values: values{shapes: w.shapes, seen: map[string][]any{}}, off: map[string]bool{}, sources: map[string][]source{}}
+	for _, feature := range strings.Split(*leave, ",") {
+		g.off[feature] = true
+	}
+	g.values.off = g.off
+	for _, file := range []string{"testdata/objects.yaml", "testdata/kinds.yaml"} {
+		for _, git := range readObjects(t, file) {
+			g.add(source{git: git})
+		}
+	}
+	taken := 0
+	for _, git := range public {
+		if _, known := g.roots[gvkOf(git)]; known && w.takes(t.Context(), git) {
+			g.add(source{git: git})
+			taken++
+		}
+	}
+	if len(public) > 0 {
+		t.Logf("of %d objects of public configurations the API server takes %d", len(public), taken)
+	}
+	for _, kind := range sortedKeys(g.sources) {
+		for _, s := range g.sources[kind] {
+			g.values.learn(s.git, g.roots[gvkOf(s.git)])
+		}
+	}
+	for _, s := range made {
+		g.add(s)
+	}
+	return g
+}
+
+func (g *generator) add(s source) {
+	kind := gvkOf(s.git).GroupKind().String()
+	g.sources[kind] = append(g.sources[kind], s)
+}
+
+func gvkOf(content map[string]any) schema.GroupVersionKind {
+	return (&unstructured.Unstructured{Object: content}).GroupVersionKind()
+}
+
+// readObjects reads a file's objects, under a name that each run replaces.
+func readObjects(t *testing.T, file string) []map[string]any {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	user := env.User(t, "oracle", "system:masters")
-	user.Kubectl(t, "create", "namespace", namespace)
-	user.KubectlIn(t, string(definition), "apply", "-f", "-")
-	user.Kubectl(t, "wait", "--for=condition=Established", "crd/widgets.oracle.example.com")
-	var w world
+	objects, err := object.Decode(file, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []map[string]any
+	for _, o := range objects {
+		u := (&unstructured.Unstructured{Object: o.Content}).DeepCopy()
+		if !strings.Contains(u.GetName(), nameToken) && u.GetKind() != "CustomResourceDefinition" {
+			u.SetName(nameToken)
+		}
+		all = append(all, u.Object)
+	}
+	return all
+}
+
+func newWorld(t *testing.T, config *rest.Config, definitions []map[string]any) *world {
+	t.Helper()
+	w := &world{schemas: differ.NewSchemas(), shapes: shapes{}, roots: map[schema.GroupVersionKind]shape{}}
+	var err error
 	if w.client, err = dynamic.NewForConfig(config); err != nil {
 		t.Fatal(err)
 	}
 	if w.cluster, err = cluster.Connect(t.Context(), config, cluster.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	documents := served(t, w.cluster)
-	w.schemas = differ.NewSchemas()
-	all := map[string]*spec.Schema{}
-	for _, d := range documents {
+	for _, d := range served(t, w.cluster, definitions) {
 		if err := w.schemas.Add(d); err != nil {
 			t.Fatal(err)
 		}
-		for name, s := range d {
-			all[name] = s
+		maps.Copy(w.shapes, d)
+	}
+	for name, s := range w.shapes {
+		for _, gvk := range kindsOf(s) {
+			w.roots[gvk] = shape{Schema: s, typeName: name}
 		}
 	}
-	if w.types, err = managedfields.NewTypeConverter(all, false); err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile("testdata/objects.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if w.objects, err = object.Decode("objects.yaml", text); err != nil {
+	if w.types, err = managedfields.NewTypeConverter(w.shapes, false); err != nil {
 		t.Fatal(err)
 	}
 	return w
 }
 
-// served returns the schemas of all kinds, as soon as the new kind's are served.
-func served(t *testing.T, c *cluster.Cluster) []cluster.Components {
+func kindsOf(s *spec.Schema) []schema.GroupVersionKind {
+	list, _ := s.Extensions["x-kubernetes-group-version-kind"].([]any)
+	var kinds []schema.GroupVersionKind
+	for _, entry := range list {
+		fields, _ := entry.(map[string]any)
+		text := func(name string) string { s, _ := fields[name].(string); return s }
+		kinds = append(kinds, schema.GroupVersionKind{Group: text("group"), Version: text("version"), Kind: text("kind")})
+	}
+	return kinds
+}
+
+// served returns the schemas of all kinds, as soon as the defined kinds' are
+// served.
+func served(t *testing.T, c *cluster.Cluster, definitions []map[string]any) []cluster.Components {
 	t.Helper()
 	var documents []cluster.Components
-	ok := testenv.Poll(30*time.Second, func() bool {
+	var missing []string
+	ok := testenv.Poll(60*time.Second, func() bool {
 		var err error
 		if documents, err = c.Schemas(t.Context(), c.GroupVersions()); err != nil {
 			t.Fatal(err)
 		}
-		return slices.ContainsFunc(documents, func(d cluster.Components) bool { return d["com.example.oracle.v1.Widget"] != nil })
+		known := map[string]bool{}
+		for _, d := range documents {
+			for _, s := range d {
+				for _, gvk := range kindsOf(s) {
+					known[gvk.GroupKind().String()] = true
+				}
+			}
+		}
+		missing = nil
+		for _, d := range definitions {
+			group, _, _ := unstructured.NestedString(d, "spec", "group")
+			kind, _, _ := unstructured.NestedString(d, "spec", "names", "kind")
+			if name := kind + "." + group; !known[name] {
+				missing = append(missing, name)
+			}
+		}
+		return len(missing) == 0
 	})
 	if !ok {
-		t.Fatal("the API server serves no schema of the new kind")
+		t.Fatalf("the API server serves no schema of %v", missing)
 	}
 	return documents
 }
 
-// TestOracle deploys objects, edits them and wants the differ to say what the API
-// server says: as much of what git declares as a dry-run apply would change, and
-// as much of what it does not as an untouched object has otherwise.
+// tally counts what was judged.
+type tally struct {
+	mu                                                        sync.Mutex
+	edits, agree, disagree, noAnswer, refused, said, unspoken int
+	kinds                                                     map[string]int
+	failures                                                  []failure
+}
+
+type failure struct {
+	index   int
+	program Program
+	wrong   []string
+}
+
+// TestOracle runs random programs and wants the differ to be right after each
+// step.
 func TestOracle(t *testing.T) {
-	w := newWorld(t)
-	if *seed == 0 {
-		*seed = uint64(time.Now().UnixNano()) //nolint:gosec // any number will do
+	g := theWorld(t)
+	for _, left := range strings.Split(*without, ",") {
+		maps.DeleteFunc(g.sources, func(kind string, _ []source) bool { return strings.Split(kind, ".")[0] == left })
 	}
-	t.Logf("oracle: %d objects, seed %d (repeat with -args -n %d -seed %d)", *count, *seed, *count, *seed)
-	disagreed, unanswered := 0, 0
-	for i := range *count {
-		r := rand.New(rand.NewPCG(*seed, uint64(i))) //nolint:gosec // reproducible
-		c := &testCase{world: w, name: fmt.Sprintf("object-%d", i), declared: w.objects[r.IntN(len(w.objects))]}
-		wrong, err := c.run(t.Context(), r)
-		if errors.Is(err, errNoAnswer) {
-			unanswered++
-			continue
-		}
-		if err != nil {
-			t.Fatalf("case %d (%s): %v", i, c.declared.ID.Kind, err)
-		}
-		if len(wrong) > 0 {
-			disagreed++
-			t.Errorf("case %d, %s, after %s:\n  %s", i, c.declared.ID.Kind, strings.Join(c.log, "; "), strings.Join(wrong, "\n  "))
-		}
+	if *only != "" {
+		maps.DeleteFunc(g.sources, func(kind string, _ []source) bool { return !strings.HasPrefix(kind, *only) })
 	}
-	t.Logf("oracle: %d agree, %d disagree; to %d the API server had no answer", *count-disagreed-unanswered, disagreed, unanswered)
-	if unanswered > *count/10 {
-		t.Errorf("the API server had no answer to %d of %d", unanswered, *count)
+	t.Logf("oracle: %d edits, seed %d (repeat with: make oracle N=%d SEED=%d)", *count, *seed, *count, *seed)
+	total := &tally{kinds: map[string]int{}}
+	var wait sync.WaitGroup
+	indexes := make(chan int)
+	for range *workers {
+		wait.Go(func() {
+			for i := range indexes {
+				if err := g.random(t.Context(), i, total); err != nil {
+					t.Errorf("program %d of seed %d: %v", i, *seed, err)
+				}
+			}
+		})
 	}
+	for i := 0; total.judged() < *count && i < *count; i++ {
+		indexes <- i
+	}
+	close(indexes)
+	wait.Wait()
+	report(t, g, total)
 }
 
-// testCase is one object and its history.
-type testCase struct {
-	world
-	name     string
-	declared object.Object
-	log      []string
+func (c *tally) judged() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.edits
 }
 
-func (c *testCase) resource() (dynamic.ResourceInterface, error) {
-	id := c.declared.ID
-	r, err := c.cluster.Resource(id.Group, id.Version, id.Kind)
-	if err != nil {
-		return nil, err
+// random runs the program of a number.
+func (g *generator) random(ctx context.Context, index int, total *tally) (err error) {
+	r := rand.New(rand.NewPCG(*seed, uint64(index)+1)) //nolint:gosec // reproducible
+	p := g.program(r)
+	run, err := g.start(ctx, p)
+	if errors.Is(err, errRefused) && p.Definition != nil {
+		return nil // not all that is made up is valid
 	}
-	return c.client.Resource(schema.GroupVersionResource{Group: id.Group, Version: id.Version, Resource: r.Plural}).Namespace(namespace), nil
-}
-
-func (c *testCase) run(ctx context.Context, r *rand.Rand) ([]string, error) {
-	resource, err := c.resource()
-	if err != nil {
-		return nil, err
-	}
-	git := named(c.declared, c.name)
-	if _, err := apply(ctx, resource, git, false); err != nil {
-		return nil, fmt.Errorf("deploying: %w", err)
-	}
-	defer resource.Delete(ctx, c.name, metav1.DeleteOptions{}) //nolint:errcheck // the cluster goes with the test
-	for range 1 + r.IntN(4) {
-		if err := c.edit(ctx, resource, r, git); err != nil {
-			return nil, err
-		}
-	}
-	live, err := resource.Get(ctx, c.name, metav1.GetOptions{})
-	if err != nil {
-		return nil, err
-	}
-	return c.judge(ctx, resource, git, live)
-}
-
-// edit makes one random edit by a person, or deploys a change that git does not
-// have. An edit that the server refuses is none.
-func (c *testCase) edit(ctx context.Context, resource dynamic.ResourceInterface, r *rand.Rand, git *unstructured.Unstructured) error {
-	if r.IntN(6) == 0 {
-		changed, what := mutate(r, git)
-		if _, err := apply(ctx, resource, changed, false); err == nil {
-			c.log = append(c.log, deployer+": "+what)
-		}
-		return nil
-	}
-	live, err := resource.Get(ctx, c.name, metav1.GetOptions{})
 	if err != nil {
 		return err
 	}
-	changed, what := mutate(r, live)
-	person := people[r.IntN(len(people))]
-	if _, err := resource.Update(ctx, changed, metav1.UpdateOptions{FieldManager: person}); err == nil {
-		c.log = append(c.log, person+": "+what)
+	defer func() { err = errors.Join(err, run.end(ctx)) }()
+	for range 3 + r.IntN(8) {
+		s, ok := g.next(ctx, r, run, total)
+		if !ok {
+			continue
+		}
+		p.Steps = append(p.Steps, s)
+		v, err := run.judge(ctx)
+		if stop, err := total.add(run, v, err); err != nil || stop {
+			if len(v.wrong) > 0 {
+				total.fail(failure{index, p, v.wrong})
+			}
+			return err
+		}
 	}
 	return nil
 }
 
-// judge compares the differ's word with the server's: what an apply of git would
-// change, and what the live object has beside an untouched one. A default that
-// somebody removed and the server did not put back is not among these.
-func (c *testCase) judge(ctx context.Context, resource dynamic.ResourceInterface, git, live *unstructured.Unstructured) ([]string, error) {
-	applied, err := apply(ctx, resource, git, true)
-	if apierrors.IsInvalid(err) {
-		return nil, errNoAnswer // git and the edits together are no valid object
-	}
-	if err != nil {
-		return nil, fmt.Errorf("asking what an apply would change: %w", err)
-	}
-	byApply, err := compare(c.types, live, applied)
-	if err != nil {
-		return nil, err
-	}
-	untouched, err := apply(ctx, resource, named(c.declared, c.name+"-untouched"), true)
-	if err != nil {
-		return nil, fmt.Errorf("asking what an untouched object has: %w", err)
-	}
-	beside, err := compare(c.types, untouched, live)
-	if err != nil {
-		return nil, err
-	}
-	declared, undeclared := placesOf(byApply.Added, byApply.Modified, byApply.Removed), placesOf(beside.Added, beside.Modified)
-	owned, err := c.owned(git, live)
-	if err != nil {
-		return nil, err
-	}
-	said := c.said(git, live)
-	declared.keep(owned, said.declared)
-	undeclared.keep(owned, said.undeclared)
-	maps.DeleteFunc(undeclared, func(path string, _ bool) bool { return declared.covered(path) })
-	wrong := disagreement("declared", said.declared, declared)
-	wrong = append(wrong, said.orders(live, applied)...)
-	if said.unattributed {
-		return wrong, nil // what nobody is recorded for cannot be told, and that was said
-	}
-	return append(wrong, disagreement("undeclared", said.undeclared, undeclared)...), nil
-}
-
-// owned returns the places that git declares or that have an owner. The others
-// are the server's own: they follow from those.
-func (c *testCase) owned(git, live *unstructured.Unstructured) (places, error) {
-	typed, err := c.types.ObjectToTyped(git)
-	if err != nil {
-		return nil, err
-	}
-	set, err := typed.ToFieldSet()
-	if err != nil {
-		return nil, err
-	}
-	owned := placesOf(set)
-	for _, record := range live.GetManagedFields() {
-		var fields fieldpath.Set
-		if err := fields.FromJSON(bytes.NewReader(record.FieldsV1.GetRawBytes())); err != nil {
-			return nil, err
+// next makes a step, of several that the server may refuse.
+func (g *generator) next(ctx context.Context, r *rand.Rand, run *run, total *tally) (Step, bool) {
+	for range 6 {
+		s, ok := g.step(r, run)
+		if !ok {
+			continue
 		}
-		maps.Copy(owned, placesOf(&fields))
-	}
-	return owned, nil
-}
-
-// errNoAnswer: the server has no answer to compare with.
-var errNoAnswer = errors.New("the API server has no answer")
-
-// word is what the differ said.
-type word struct {
-	declared, undeclared places
-	reordered            []differ.Path
-	unattributed         bool
-}
-
-func (c *testCase) said(git, live *unstructured.Unstructured) word {
-	g, l := c.declared, object.Object{ID: c.declared.ID, Content: live.Object}
-	g.Content = git.Object
-	id := g.ID
-	diff := differ.Compare(g, l, c.schemas.Type(id.Group, id.Version, id.Kind), differ.Options{Deployers: []string{deployer}})
-	w := word{declared: places{}, undeclared: places{}, unattributed: diff.Unattributed}
-	for _, change := range diff.Changes {
-		switch change.Op {
-		case differ.Reordered:
-			w.reordered = append(w.reordered, change.Path)
-		case differ.Added:
-			w.undeclared[spelled(change.Path)] = true
-		default:
-			w.declared[spelled(change.Path)] = true
+		err := run.do(ctx, s)
+		if err == nil {
+			return s, true
 		}
+		total.mu.Lock()
+		total.refused++
+		total.mu.Unlock()
 	}
-	return w
+	return Step{}, false
 }
 
-// orders wants each list that was said to be in another order to be in another
-// order after an apply.
-func (w word) orders(live, applied *unstructured.Unstructured) []string {
-	var wrong []string
-	for _, path := range w.reordered {
-		if reflect.DeepEqual(valueAt(live.Object, path), valueAt(applied.Object, path)) {
-			wrong = append(wrong, "order: false alarm about "+path.String())
+func (c *tally) add(r *run, v verdict, err error) (stop bool, _ error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil && !errors.Is(err, errNoAnswer) {
+		return true, err
+	}
+	c.edits++
+	c.kinds[r.git.GetKind()]++
+	c.said += v.imposturesSaid
+	c.unspoken += v.imposturesMissed
+	switch {
+	case err != nil:
+		c.noAnswer++
+		return true, nil
+	case len(v.wrong) > 0:
+		c.disagree++
+		return true, nil
+	}
+	c.agree++
+	return false, nil
+}
+
+func (c *tally) fail(f failure) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failures = append(c.failures, f)
+}
+
+// report prints the agreement, and the smallest programs that show each sort of
+// disagreement.
+func report(t *testing.T, g *generator, total *tally) {
+	t.Helper()
+	slices.SortFunc(total.failures, func(a, b failure) int { return cmp.Compare(a.index, b.index) })
+	seen := map[string]int{}
+	for _, f := range total.failures {
+		kind, _ := f.program.Git["kind"].(string)
+		group := strings.TrimRight(kind, "0123456789") + " " + sort(f.wrong[0])
+		if seen[group]++; seen[group] > 2 {
+			t.Errorf("program %d, %s: %s", f.index, kind, strings.Join(f.wrong, "\n  "))
+			continue
 		}
-	}
-	return wrong
-}
-
-// valueAt returns the value at a path of fields and merge keys.
-func valueAt(v any, path differ.Path) any {
-	for _, step := range path {
-		switch at := v.(type) {
-		case map[string]any:
-			name, _ := step.(string)
-			v = at[name]
-		case []any:
-			keys, _ := step.(map[string]any)
-			i := slices.IndexFunc(at, func(item any) bool {
-				fields, _ := item.(map[string]any)
-				for k, want := range keys {
-					if fields[k] != want {
-						return false
-					}
-				}
-				return true
-			})
-			if i < 0 {
-				return nil
+		small := g.shrink(t.Context(), f.program, f.wrong[0])
+		wrong, err := g.play(t.Context(), small, nil)
+		if err != nil || len(wrong) == 0 {
+			small, wrong = f.program, f.wrong
+			wrong = append(wrong, fmt.Sprintf("(not seen again: %v)", err))
+		}
+		small.Why = strings.Join(wrong, "; ")
+		text, err := json.MarshalIndent(small, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Errorf("program %d, %s, after %v:\n  %s", f.index, kind, small.Steps, strings.Join(wrong, "\n  "))
+		if *keep != "" {
+			name := fmt.Sprintf("%s-%d-%d.json", strings.ToLower(kind), *seed, f.index)
+			if err := os.WriteFile(filepath.Join(*keep, name), append(text, '\n'), 0o600); err != nil {
+				t.Fatal(err)
 			}
-			v = at[i]
 		}
 	}
-	return v
+	t.Logf("oracle: %d edits, %d agree, %d disagree, %d without an answer; of %d by an impostor %d said; %d refused; seed %d",
+		total.edits, total.agree, total.disagree, total.noAnswer, total.said+total.unspoken, total.said, total.refused, *seed)
 }
 
-// named returns the declared object under a name of its own.
-func named(o object.Object, name string) *unstructured.Unstructured {
-	u := (&unstructured.Unstructured{Object: o.Content}).DeepCopy()
-	u.SetName(name)
-	u.SetNamespace(namespace)
-	return u
+// TestFound runs the programs that were kept, at all of which the differ was once
+// wrong.
+func TestFound(t *testing.T) {
+	g := theWorld(t)
+	for name, p := range found(t) {
+		t.Run(strings.TrimSuffix(name, ".json"), func(t *testing.T) {
+			t.Parallel()
+			wrong, err := g.play(t.Context(), p, func(r *run) { show(t, r) })
+			switch {
+			case err != nil && !errors.Is(err, errNoAnswer):
+				t.Fatal(err)
+			case p.Known != "" && len(wrong) > 0:
+				t.Logf("known to be wrong: %s: %s", p.Known, strings.Join(wrong, "; "))
+			case p.Known != "":
+				t.Logf("is right now: take the \"known\" out of %s", name)
+			case len(wrong) > 0:
+				t.Errorf("after %v:\n  %s", p.Steps, strings.Join(wrong, "\n  "))
+			}
+		})
+	}
 }
 
-func apply(ctx context.Context, resource dynamic.ResourceInterface, o *unstructured.Unstructured, dryRun bool) (*unstructured.Unstructured, error) {
-	data, err := yaml.Marshal(o.Object)
+// show prints an object's state and what the differ says of it, where -show asks
+// for it.
+func show(t *testing.T, r *run) {
+	t.Helper()
+	if !*shown {
+		return
+	}
+	git, err := yaml.Marshal(r.git.Object)
 	if err != nil {
-		return nil, err
+		t.Fatal(err)
 	}
-	force := true
-	options := metav1.PatchOptions{FieldManager: deployer, Force: &force}
-	if dryRun {
-		options.DryRun = []string{metav1.DryRunAll}
+	live, err := yaml.Marshal(r.live.Object)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return resource.Patch(ctx, o.GetName(), "application/apply-patch+yaml", data, options)
+	said, err := yaml.Marshal(r.said())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("git:\n%s\nlive:\n%s\nsaid:\n%s", git, live, said)
+}
+
+// found are the programs that were kept.
+func found(t *testing.T) map[string]Program {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(*kept, "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]Program{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var p Program
+		if err := json.Unmarshal(text, &p); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		all[filepath.Base(file)] = p
+	}
+	return all
 }

@@ -1,6 +1,3 @@
-// Package oracle holds the differ against a real API server: objects are
-// deployed, edited at random, and what the differ says of them is compared with
-// what the server itself would do.
 package oracle
 
 import (
@@ -26,57 +23,108 @@ func (p places) sorted() []string { return slices.Sorted(maps.Keys(p)) }
 // covered tells whether one of p is path, above it or below it.
 func (p places) covered(path string) bool {
 	for other := range p {
-		if within(path, other) || within(other, path) {
+		if related(path, other) {
 			return true
 		}
 	}
 	return false
 }
 
-// keep drops the places that are neither in owned nor covered by what was said.
-func (p places) keep(owned, said places) {
-	maps.DeleteFunc(p, func(path string, _ bool) bool { return !owned[path] && !said.covered(path) })
-}
+// related tells whether one path is at, beneath or above the other.
+func related(a, b string) bool { return beneath(a, b) || beneath(b, a) }
 
-// within tells whether path is at or beneath above.
-func within(path, above string) bool {
+// beneath tells whether path is at or beneath another.
+func beneath(path, above string) bool {
 	rest, ok := strings.CutPrefix(path, above)
 	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
+// difference is what tells one object from another, field by field.
+type difference struct{ added, modified, removed places }
+
+// present are the places at which the second object has something of its own.
+func (d difference) present() places {
+	all := maps.Clone(d.added)
+	maps.Copy(all, d.modified)
+	return all
+}
+
 // compare tells two objects of one kind apart as the API server tells fields
 // apart, without what only the server writes.
-func compare(types managedfields.TypeConverter, a, b *unstructured.Unstructured) (*typed.Comparison, error) {
+func compare(types managedfields.TypeConverter, a, b *unstructured.Unstructured) (difference, error) {
 	left, err := types.ObjectToTyped(stripped(a), typed.AllowDuplicates)
 	if err != nil {
-		return nil, err
+		return difference{}, err
 	}
 	right, err := types.ObjectToTyped(stripped(b), typed.AllowDuplicates)
 	if err != nil {
-		return nil, err
+		return difference{}, err
 	}
-	return left.Compare(right)
+	c, err := left.Compare(right)
+	if err != nil {
+		return difference{}, err
+	}
+	return difference{placesOf(c.Added), placesOf(c.Modified), placesOf(c.Removed)}, nil
 }
 
-// placesOf are the places of some sets of fields.
-func placesOf(sets ...*fieldpath.Set) places {
-	found := places{}
-	for _, set := range sets {
-		set.Iterate(func(p fieldpath.Path) { found[p.String()] = true })
+// fieldsOf are the places that an object has.
+func fieldsOf(types managedfields.TypeConverter, o *unstructured.Unstructured) (places, error) {
+	typed, err := types.ObjectToTyped(stripped(o), typed.AllowDuplicates)
+	if err != nil {
+		return nil, err
 	}
+	set, err := typed.ToFieldSet()
+	if err != nil {
+		return nil, err
+	}
+	return placesOf(set), nil
+}
+
+// placesOf are the set's places that have no others within them: where a value
+// stands.
+func placesOf(set *fieldpath.Set) places {
+	found := places{}
+	set.Leaves().Iterate(func(p fieldpath.Path) { found[p.String()] = true })
 	return found
 }
 
-// serverOwn are fields that the server fills in anew for each object.
+// removed returns an object without what stands at a place; nil where nothing
+// does.
+func removed(types managedfields.TypeConverter, o *unstructured.Unstructured, place string) (*unstructured.Unstructured, error) {
+	whole, err := types.ObjectToTyped(o, typed.AllowDuplicates)
+	if err != nil {
+		return nil, err
+	}
+	all, err := whole.ToFieldSet()
+	if err != nil {
+		return nil, err
+	}
+	found := fieldpath.NewSet()
+	all.Iterate(func(p fieldpath.Path) {
+		if p.String() == place {
+			found.Insert(p.Copy())
+		}
+	})
+	if found.Empty() {
+		return nil, nil
+	}
+	content, _ := whole.RemoveItems(found).AsValue().Unstructured().(map[string]any)
+	without := &unstructured.Unstructured{Object: content}
+	without.SetGroupVersionKind(o.GroupVersionKind())
+	return without, nil
+}
+
+// serverOwn are fields that only the server writes, and client-side apply's
+// record, which repeats the object.
 var serverOwn = [][]string{
 	{"status"},
-	{"metadata", "name"}, {"metadata", "uid"}, {"metadata", "resourceVersion"}, {"metadata", "generation"},
-	{"metadata", "creationTimestamp"}, {"metadata", "managedFields"},
-	{"metadata", "annotations", "deployment.kubernetes.io/revision"},
-	{"metadata", "annotations", "deprecated.daemonset.template.generation"},
-	{"spec", "clusterIP"}, {"spec", "clusterIPs"},
-	{"spec", "template", "spec", "serviceAccount"}, // repeats serviceAccountName
+	{"metadata", "uid"}, {"metadata", "resourceVersion"}, {"metadata", "generation"},
+	{"metadata", "creationTimestamp"}, {"metadata", "managedFields"}, {"metadata", "selfLink"},
+	{"metadata", "deletionTimestamp"}, {"metadata", "deletionGracePeriodSeconds"},
+	{"metadata", "annotations", lastApplied},
 }
+
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
 func stripped(o *unstructured.Unstructured) *unstructured.Unstructured {
 	o = o.DeepCopy()
@@ -110,21 +158,4 @@ func spelled(p differ.Path) string {
 		}
 	}
 	return b.String()
-}
-
-// disagreement compares what the differ said with the truth, in both directions:
-// nothing is missed, and nothing is said that is not so.
-func disagreement(what string, said, truth places) []string {
-	var wrong []string
-	for _, path := range truth.sorted() {
-		if !said.covered(path) {
-			wrong = append(wrong, fmt.Sprintf("%s: missed %s", what, path))
-		}
-	}
-	for _, path := range said.sorted() {
-		if !truth.covered(path) {
-			wrong = append(wrong, fmt.Sprintf("%s: false alarm about %s", what, path))
-		}
-	}
-	return wrong
 }
