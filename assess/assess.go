@@ -60,8 +60,8 @@ type Assessment struct {
 	Findings []finding.Finding
 	// Ignored are what rules keep silent of it.
 	Ignored []finding.Silenced
-	// Warnings are about rules that could not be evaluated.
-	Warnings []string
+	// Failures are about rules whose conditions could not be evaluated.
+	Failures []ignore.Failure
 	// Err says why the verdict is Unknown.
 	Err error
 }
@@ -226,7 +226,7 @@ func (p *pass) answer(q question) Assessment {
 		return p.missing(q.declared, policy.Since(since))
 	}
 	q.diff.Changes = q.differs.Changes()
-	a := Assessment{Declared: q.declared, Warnings: q.ruling.warnings}
+	a := Assessment{Declared: q.declared, Failures: q.ruling.failures}
 	a.Findings, a.Ignored = q.ruling.apart(q.declared, q.diff)
 	a.Verdict = policy.Verdict(a.Findings, a.Ignored)
 	if p.options.Ownerless && len(q.diff.Changes) == 0 {

@@ -16,7 +16,7 @@ import (
 type ruling struct {
 	rules    []ignore.Rule
 	ignores  []differ.Ignore // of the rules, in their order
-	warnings []string
+	failures []ignore.Failure
 }
 
 func (p *pass) ruling(declared, live object.Object) *ruling {
@@ -24,7 +24,7 @@ func (p *pass) ruling(declared, live object.Object) *ruling {
 	for _, rule := range p.options.Ignore {
 		if rule.Concerns(declared) {
 			r.rules = append(r.rules, rule)
-			r.ignores = append(r.ignores, rule.For(declared, live, func(w string) { r.warnings = append(r.warnings, w) }))
+			r.ignores = append(r.ignores, rule.For(declared, live, func(f ignore.Failure) { r.failures = append(r.failures, f) }))
 		}
 	}
 	return r
@@ -96,7 +96,7 @@ func (p *pass) missing(d object.Object, reason string) Assessment {
 	if rules := r.covering(differ.Change{Op: differ.Missing}); len(rules) > 0 {
 		a = Assessment{Declared: d, Verdict: finding.Ignored, Ignored: r.ignored(a.Findings, rules)}
 	}
-	a.Warnings = r.warnings
+	a.Failures = r.failures
 	return a
 }
 
@@ -127,7 +127,7 @@ func Idle(rules []ignore.Rule, assessments []Assessment) []string {
 		case concerned == 0:
 			idle = append(idle, fmt.Sprintf("spec.ignore[%d] of the Baseline is about none of the declared objects (reason: %s)", rule.Index, rule.Reason))
 		case compared:
-			idle = append(idle, fmt.Sprintf("spec.ignore[%d] of the Baseline matched nothing: none of the %d objects that it is about differs so (reason: %s)", rule.Index, concerned, rule.Reason))
+			idle = append(idle, fmt.Sprintf("spec.ignore[%d] of the Baseline matched nothing: no object that it is about differs so (compared: %d; reason: %s)", rule.Index, concerned, rule.Reason))
 		}
 	}
 	return idle

@@ -59,7 +59,7 @@ func TestIgnore(t *testing.T) {
 		"one part twice": {[]v1alpha1.Ignore{{Paths: []string{"/data/k"}}, {Paths: []string{"/data"}}}, map[string]string{"changed": "Ignored"}, []string{"changed drift/modified 1 [0 1]", "changed drift/modified 1 [1]"}, nil},
 		"records":        {[]v1alpha1.Ignore{{Paths: []string{"/metadata/managedFields"}}}, map[string]string{"stripped": "Ignored"}, []string{"stripped drift/unattributed 0 [0]"}, nil},
 		"missing":        {[]v1alpha1.Ignore{{When: "object == null"}}, map[string]string{"gone": "Ignored"}, []string{"gone drift/missing 0 [0]"}, nil},
-		"idle":           {[]v1alpha1.Ignore{{Name: "changed", Paths: []string{"/data/m"}}}, nil, nil, []string{"spec.ignore[0] of the Baseline matched nothing: none of the 1 objects"}},
+		"idle":           {[]v1alpha1.Ignore{{Name: "changed", Paths: []string{"/data/m"}}}, nil, nil, []string{"spec.ignore[0] of the Baseline matched nothing: no object that it is about differs so (compared: 1;"}},
 		"about nothing":  {[]v1alpha1.Ignore{{Name: "chang", Paths: []string{"/data/k"}}}, nil, nil, []string{"spec.ignore[0] of the Baseline is about none"}},
 		// Of these it cannot be told.
 		"idle, not compared":    {[]v1alpha1.Ignore{{Kind: "Secret", Paths: []string{"/data"}}}, nil, nil, nil},
@@ -89,8 +89,8 @@ func TestIgnore(t *testing.T) {
 				if string(a.Verdict) != want {
 					t.Errorf("%s is %s, want %s", name, a.Verdict, want)
 				}
-				if (len(a.Findings) > 0) != (a.Verdict == finding.Drifted || a.Verdict == finding.Missing) || len(a.Warnings) > 0 {
-					t.Errorf("%s is %s with %d findings and warnings %q", name, a.Verdict, len(a.Findings), a.Warnings)
+				if (len(a.Findings) > 0) != (a.Verdict == finding.Drifted || a.Verdict == finding.Missing) || len(a.Failures) > 0 {
+					t.Errorf("%s is %s with %d findings and failures %v", name, a.Verdict, len(a.Findings), a.Failures)
 				}
 				for _, f := range a.Ignored {
 					ignored = append(ignored, fmt.Sprintf("%s %s %d %v", name, f.Rule, len(f.Changes), f.Rules))

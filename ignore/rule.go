@@ -157,10 +157,17 @@ func labelsOf(o object.Object) labels.Set {
 	return set
 }
 
+// Failure says why a rule's condition could not be evaluated for an object.
+type Failure struct {
+	Rule   int // its index
+	Object object.ID
+	Reason string
+}
+
 // For returns the rule for one object that it concerns. A live object without
-// content is one that does not exist. Why a condition could not be evaluated is
-// handed to warn, once; the change is not ignored then.
-func (r Rule) For(declared, live object.Object, warn func(string)) differ.Ignore {
+// content is one that does not exist. Why the condition could not be evaluated
+// is handed to failed, once; the change is not ignored then.
+func (r Rule) For(declared, live object.Object, failed func(Failure)) differ.Ignore {
 	rule := differ.Ignore{Paths: r.paths}
 	if len(r.managers) > 0 {
 		rule.Writer = func(w differ.Writer) bool {
@@ -171,7 +178,7 @@ func (r Rule) For(declared, live object.Object, warn func(string)) differ.Ignore
 	}
 	if r.when != nil {
 		rule.When = r.when.on(declared, live, func(c differ.Change, err error) {
-			warn(fmt.Sprintf("spec.ignore[%d].when of the Baseline cannot be evaluated for %s, so what it is about is told: %s: %v", r.Index, declared.ID, place(c), err))
+			failed(Failure{Rule: r.Index, Object: declared.ID, Reason: fmt.Sprintf("%s: %v", place(c), err)})
 		})
 	}
 	return rule

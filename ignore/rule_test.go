@@ -197,7 +197,7 @@ func TestWhen(t *testing.T) {
 		`[0,1,2,3,4,5,6,7,8,9].all(a, [0,1,2,3,4,5,6,7,8,9].all(b, [0,1,2,3,4,5,6,7,8,9].all(c, [0,1,2,3,4,5,6,7,8,9].all(d, [0,1,2,3,4,5,6,7,8,9].all(e, [0,1,2,3,4,5,6,7,8,9].all(f, a+b+c+d+e+f >= 0))))))`: {changed, false, "cost limit exceeded"},
 	} {
 		var warnings []string
-		holds := rule(t, v1alpha1.Ignore{When: when}).For(declared, live, func(w string) { warnings = append(warnings, w) }).When
+		holds := rule(t, v1alpha1.Ignore{When: when}).For(declared, live, func(f ignore.Failure) { warnings = append(warnings, f.Object.String()+" "+f.Reason) }).When
 		for range 2 {
 			if got := holds(c.change); got != c.want {
 				t.Errorf("%s: %v", when, got)
@@ -206,7 +206,7 @@ func TestWhen(t *testing.T) {
 		switch {
 		case c.warns == "" && len(warnings) > 0:
 			t.Errorf("%s: warns: %s", when, warnings)
-		case c.warns != "" && (len(warnings) != 1 || !strings.Contains(warnings[0], c.warns) || !strings.Contains(warnings[0], "spec.ignore[0].when") || !strings.Contains(warnings[0], "ConfigMap c")):
+		case c.warns != "" && (len(warnings) != 1 || !strings.Contains(warnings[0], c.warns) || !strings.Contains(warnings[0], "ConfigMap c")):
 			t.Errorf("%s: warns %q, want one with %q", when, warnings, c.warns)
 		}
 	}
@@ -222,7 +222,7 @@ func TestWhenMissing(t *testing.T) {
 		`change.path == ""`:              true,
 		`object != null && object.a > 1`: false,
 	} {
-		holds := rule(t, v1alpha1.Ignore{When: when}).For(declared, object.Object{}, func(w string) { t.Error(w) }).When
+		holds := rule(t, v1alpha1.Ignore{When: when}).For(declared, object.Object{}, func(f ignore.Failure) { t.Error(f) }).When
 		if got := holds(differ.Change{Op: differ.Missing}); got != want {
 			t.Errorf("%s: %v", when, got)
 		}
@@ -249,7 +249,7 @@ func TestWhenSecret(t *testing.T) {
 		`object.type == "Opaque" && declared.metadata.labels.l == "plain" && has(object.data.p)`: true,
 	} {
 		var warnings []string
-		holds := rule(t, v1alpha1.Ignore{When: when}).For(declared, live, func(w string) { warnings = append(warnings, w) }).When
+		holds := rule(t, v1alpha1.Ignore{When: when}).For(declared, live, func(f ignore.Failure) { warnings = append(warnings, f.Object.String()+" "+f.Reason) }).When
 		if got := holds(change); got != want {
 			t.Errorf("%s: %v", when, got)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"plumbline.dev/plumbline/gitsource"
 	"plumbline.dev/plumbline/object"
@@ -35,7 +36,11 @@ func blame(ctx context.Context, snapshot *gitsource.Snapshot, r *report.Report) 
 
 func positions(r report.Report) []object.Position {
 	var all []object.Position
-	for _, f := range r.Findings {
+	findings := slices.Clone(r.Findings)
+	for _, f := range r.Ignored {
+		findings = append(findings, f.Finding)
+	}
+	for _, f := range findings {
 		all = append(all, f.Origin.Position)
 		for _, c := range f.Changes {
 			all = append(all, c.Origin)

@@ -195,8 +195,8 @@ func (d declared) report(assessments []assess.Assessment, showIgnored bool) repo
 				r.Ignored = append(r.Ignored, f)
 			}
 		}
-		r.Warnings = append(r.Warnings, a.Warnings...)
 	}
+	r.Warnings = append(r.Warnings, failures(assessments)...)
 	return r
 }
 

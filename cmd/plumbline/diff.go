@@ -56,6 +56,10 @@ const diffExample = `  # What differs from the configuration in this directory?
   # The same from a repository's main branch
   plumbline diff --git https://git.example.com/config.git --path shop/prod
 
+  # A checkout by the rules of a Baseline, and what to add to them to leave
+  # alone what is found
+  plumbline diff . -f baseline.yaml --suggest-ignore
+
   # Without access to the cluster
   kubectl get deploy,svc,cm -A -o yaml --show-managed-fields > live.yaml
   plumbline diff overlays/production --live live.yaml`
