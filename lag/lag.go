@@ -65,7 +65,7 @@ func all(d differ.Diff) []differ.Change {
 // byDeployer compares as with does, and leaves out what others than the deployer
 // wrote: it takes them all for controllers, who may write what they like.
 func (c Comparison) byDeployer(declared object.Object) []differ.Change {
-	c.Options.Controllers = []string{"*"}
+	c.Options.Deployers, c.Options.Controllers = deployersOf(c.Live, c.Options), []string{"*"}
 	return slices.DeleteFunc(c.with(declared), func(change differ.Change) bool { return !mayLag(change) })
 }
 

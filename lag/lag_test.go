@@ -129,6 +129,21 @@ func cases() map[string]test {
 			commits: []commit{{"12:00", "a: '1'"}, {"10:00", "a: '1', b: '1'"}},
 			want:    map[string]int{"added data.b": -1}, looked: 0,
 		},
+		"an old value that a person applied to what a deployer deploys": {
+			live: "a: '1'", records: []string{ci + "12:30", "kubectl Apply 13:00 a"},
+			commits: []commit{{"12:00", "a: '2'"}, {"10:00", "a: '1'"}},
+			want:    map[string]int{"modified data.a": -1}, looked: 0,
+		},
+		"a dropped field that a person applied to what a deployer deploys": {
+			live: "a: '1', b: '1'", records: []string{"pulumi-kubernetes-1a2b Apply 12:30 a", "kubectl Apply 13:00 b"},
+			commits: []commit{{"12:00", "a: '1'"}, {"10:00", "a: '1', b: '1'"}},
+			want:    map[string]int{"released data.b": -1}, looked: 0,
+		},
+		"deployed with kubectl and nothing else": {
+			live: "a: '1'", records: []string{"before-first-apply Update 09:00 a", "kubectl Apply 10:30 a"},
+			commits: []commit{{"12:00", "a: '2'"}, {"10:00", "a: '1'"}},
+			want:    map[string]int{"modified data.a": 1},
+		},
 
 		// Nobody knows who took a field away.
 		"a new field": {
@@ -289,12 +304,14 @@ func TestLag(t *testing.T) {
 
 // noLook are the cases that no commit could change.
 var noLook = map[string]bool{
-	"an old value that a person set":                    true,
-	"an old value that a person set in the same second": true,
-	"a dropped field that a person changed":             true,
-	"an addition of somebody's that git has had":        true,
-	"no record of any deployment":                       true,
-	"no records":                                        true,
+	"an old value that a person set":                                   true,
+	"an old value that a person set in the same second":                true,
+	"an old value that a person applied to what a deployer deploys":    true,
+	"a dropped field that a person applied to what a deployer deploys": true,
+	"a dropped field that a person changed":                            true,
+	"an addition of somebody's that git has had":                       true,
+	"no record of any deployment":                                      true,
+	"no records":                                                       true,
 }
 
 // walk holds a live object against commits, and returns how far each change is

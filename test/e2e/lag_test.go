@@ -221,6 +221,35 @@ func TestTamperingIsNoLag(t *testing.T) {
 	}
 }
 
+// TestOldManifestIsNoLag lets a person apply an old manifest by hand where a
+// deployer deploys, in either way that kubectl has.
+func TestOldManifestIsNoLag(t *testing.T) {
+	t.Parallel()
+	for how, item := range map[string][]string{
+		"server-side": {"web released env[name=LEVEL]: drift/released"},
+		"client-side": {"web released env[name=LEVEL].name: drift/released", "web released env[name=LEVEL].value: drift/released"},
+	} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			namespace := "old-manifest-" + how
+			admin(t).Kubectl(t, "create", "namespace", namespace)
+			l := newLagging(t, time.Now().Add(-10*time.Hour))
+			l.deploy(t, namespace, "server-side", 0)
+			l.deploy(t, namespace, "server-side", 4)
+			args := []string{"apply", "-n", namespace, "-f", filepath.Join(write(t, l.trees[0]), "app", "web.yaml")}
+			if how == "server-side" {
+				args = append(args, "--server-side", "--force-conflicts")
+			}
+			env.User(t, "mallory", masters).Kubectl(t, args...)
+			report, r := diff(t, admin(t).Kubeconfig, l.flags(namespace)...)
+			want := append([]string{"web modified image: drift/modified"}, item...)
+			if d := cmp.Diff(want, l.told(t, report)); d != "" || r.code != 1 {
+				t.Errorf("exit %d (-want +got):\n%s", r.code, d)
+			}
+		})
+	}
+}
+
 // TestTamperingBesideLag lets a person change what lags behind: what the person
 // did is told as ever, and the rest is lag all the same.
 func TestTamperingBesideLag(t *testing.T) {
