@@ -61,9 +61,9 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"repeat": command(func(_ *player, ts *testscript.TestScript, args []string) error {
 		return repeat(args[0], ts.ReadFile(args[1]), ts.MkAbs(args[2]))
 	}),
-	"quiet": judging(func(severities map[string]bool) bool { return len(severities) == 0 }),
-	"infos": judging(func(severities map[string]bool) bool { return len(severities) == 1 && severities["info"] }),
-	"drift": judging(func(severities map[string]bool) bool { return severities["warning"] && !severities["unknown"] }),
+	"quiet": judging(0, func(severities map[string]bool) bool { return len(severities) == 0 }),
+	"infos": judging(0, func(severities map[string]bool) bool { return len(severities) == 1 && severities["info"] }),
+	"drift": judging(1, func(severities map[string]bool) bool { return severities["warning"] && !severities["unknown"] }),
 }
 
 func playerOf(ts *testscript.TestScript) *player { return ts.Value(playerKey{}).(*player) }
@@ -78,22 +78,23 @@ func command(do func(*player, *testscript.TestScript, []string) error) func(*tes
 	}
 }
 
-// judging is a step that compares, prints what was found and wants its severities
-// to be the right ones.
-func judging(right func(severities map[string]bool) bool) func(*testscript.TestScript, bool, []string) {
+// judging is a step that compares, prints what was found, and wants its severities
+// to be right and plumbline to end with an exit code.
+func judging(code int, right func(severities map[string]bool) bool) func(*testscript.TestScript, bool, []string) {
 	return command(func(p *player, ts *testscript.TestScript, _ []string) error {
-		lines, err := p.diff()
+		r, got, err := p.diff()
 		if err != nil {
 			return err
 		}
 		severities := map[string]bool{}
+		lines := r.lines(p.namespace)
 		for _, line := range lines {
 			fmt.Fprintln(ts.Stdout(), line)
 			severity, _, _ := strings.Cut(line, " ")
 			severities[severity] = true
 		}
-		if !right(severities) {
-			return fmt.Errorf("found:\n%s", strings.Join(lines, "\n"))
+		if got != code || !right(severities) {
+			return fmt.Errorf("exit %d, found:\n%s", got, strings.Join(lines, "\n"))
 		}
 		return nil
 	})
@@ -129,8 +130,8 @@ type report struct {
 	Errors, Warnings []string
 }
 
-// diff compares git with the cluster and returns a line for each thing found.
-func (p *player) diff() ([]string, error) {
+// diff compares git with the cluster and returns the report and the exit code.
+func (p *player) diff() (report, int, error) {
 	args := append([]string{"diff", "-o", "json", "-n", p.namespace, filepath.Join(p.dir, "git")}, p.connection...)
 	run := exec.Command(plumbline, args...)
 	run.Env = append(os.Environ(), "KUBECONFIG="+p.user.Kubeconfig, "HOME="+env.Dir)
@@ -138,15 +139,20 @@ func (p *player) diff() ([]string, error) {
 	run.Stdout, run.Stderr = &out, &stderr
 	var exit *exec.ExitError
 	if err := run.Run(); err != nil && !errors.As(err, &exit) {
-		return nil, err
+		return report{}, 0, fmt.Errorf("running plumbline: %w", err)
 	}
 	var r report
 	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
-		return nil, fmt.Errorf("plumbline diff printed no JSON: %w: %s%s", err, out.String(), stderr.String())
+		return r, 0, fmt.Errorf("plumbline diff printed no JSON: %w: %s%s", err, out.String(), stderr.String())
 	}
 	if r.Summary.Objects == 0 {
-		return nil, errors.New("plumbline compared nothing")
+		return r, 0, errors.New("plumbline compared nothing")
 	}
+	return r, run.ProcessState.ExitCode(), nil
+}
+
+// lines are what was found, one for each change, with $NS for the namespace.
+func (r report) lines(namespace string) []string {
 	var lines []string
 	for _, f := range r.Findings {
 		line := fmt.Sprintf("%s %s %s/%s", f.Severity, f.Rule, f.Object.Kind, f.Object.Name)
@@ -164,14 +170,14 @@ func (p *player) diff() ([]string, error) {
 	for _, u := range r.Unknown {
 		lines = append(lines, "unknown "+u.Reason)
 	}
-	for _, e := range append(r.Errors, r.Warnings...) {
+	for _, e := range slices.Concat(r.Errors, r.Warnings) {
 		lines = append(lines, "error "+e)
 	}
 	for i := range lines {
-		lines[i] = strings.ReplaceAll(lines[i], p.namespace, "$NS")
+		lines[i] = strings.ReplaceAll(lines[i], namespace, "$NS")
 	}
 	slices.Sort(lines)
-	return lines, nil
+	return lines
 }
 
 // groupVersions finds the group and the first version of each
