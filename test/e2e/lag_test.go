@@ -250,6 +250,39 @@ func TestOldManifestIsNoLag(t *testing.T) {
 	}
 }
 
+// TestLagOfWhatIsKnown wants a commit that cannot be rendered, and a history that
+// ends too early, to be warned of, and nothing to be lag for want of knowledge.
+func TestLagOfWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	repo := gitsourcetest.NewRepo(t)
+	var commits []string
+	for _, text := range []string{configMap("shop", "a", "1"), "kind: [", configMap("shop", "a", "2")} {
+		commits = append(commits, repo.Commit(gitsourcetest.Commit{Files: map[string]string{"a.yaml": text}}))
+	}
+	live := filepath.Join(write(t, map[string]string{"live.yaml": strings.Replace(configMap("shop", "a", "1"), "  name: a",
+		`  managedFields: [{manager: ci-deploy, operation: Apply, time: "2026-03-04T10:30:00Z", fieldsV1: {"f:data": {"f:key": {}}}}]
+  name: a`, 1)}), "live.yaml")
+	for _, c := range []struct {
+		name    string
+		source  []string
+		code    int
+		rule    string
+		warning string
+	}{
+		{"a repository", []string{"--git", repo.Dir}, 0, "drift/pending", "commit " + commits[1][:12] + " cannot be rendered"},
+		{"a clone", []string{repo.Clone()}, 0, "drift/pending", "commit " + commits[1][:12] + " cannot be rendered"},
+		{"a commit", []string{"--git", repo.Dir, "--ref", commits[2]}, 0, "drift/pending", "commit " + commits[1][:12] + " cannot be rendered"},
+		{"a shallow clone", []string{repo.Clone("--depth=1")}, 1, "drift/modified", "may be told as drift"},
+		{"a clone of a shallow clone", []string{"--git", repo.Clone("--depth=1")}, 1, "drift/modified", "may be told as drift"},
+	} {
+		report, r := diff(t, "", append(c.source, "--live", live)...)
+		if r.code != c.code || len(report.Findings) != 1 || report.Findings[0].Rule != c.rule ||
+			len(report.Warnings) != 1 || !strings.Contains(report.Warnings[0], c.warning) {
+			t.Errorf("of %s: exit %d:\n%s%s", c.name, r.code, r.stdout, r.stderr)
+		}
+	}
+}
+
 // TestTamperingBesideLag lets a person change what lags behind: what the person
 // did is told as ever, and the rest is lag all the same.
 func TestTamperingBesideLag(t *testing.T) {
