@@ -211,6 +211,7 @@ func (p *pass) compare(d, live object.Object) *question {
 	c := lag.Comparison{Live: live, Type: p.types.Type(d.ID.Group, d.ID.Version, d.ID.Kind), Options: p.options.Compare}
 	c.Options.Ignore = rules
 	q.diff = differ.Compare(d, live, c.Type, c.Options)
+	c.Options.Ignore = func() []differ.Ignore { return q.ruling.unconditional() }
 	if q.diff.Unattributed {
 		rules()
 	}

@@ -30,6 +30,17 @@ func (p *pass) ruling(declared, live object.Object) *ruling {
 	return r
 }
 
+// unconditional are the rules for comparisons with earlier commits. There they
+// only say which parts to tell one by one: a condition is about what git declares
+// now.
+func (r *ruling) unconditional() []differ.Ignore {
+	rules := slices.Clone(r.ignores)
+	for i := range rules {
+		rules[i].When = nil
+	}
+	return rules
+}
+
 // covering returns the indices of the rules that ignore a change of the object as
 // a whole.
 func (r *ruling) covering(c differ.Change) []int {

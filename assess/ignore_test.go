@@ -13,6 +13,7 @@ import (
 	"plumbline.dev/plumbline/assess"
 	"plumbline.dev/plumbline/finding"
 	"plumbline.dev/plumbline/ignore"
+	"plumbline.dev/plumbline/lag"
 )
 
 const ignoreDeclared = `
@@ -128,6 +129,24 @@ func TestIgnoreOwnerless(t *testing.T) {
 	live := decode(t, `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: shop}, data: {k: "2"}}`)
 	got, err := assess.All(t.Context(), declared, assess.NewDump(live), assess.Options{Ignore: rules, Ownerless: true})
 	if err != nil || len(got) != 1 || got[0].Verdict != finding.Unknown || got[0].Err == nil {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// TestIgnorePast wants a condition to be asked about what git declares now alone,
+// and what lags behind to be pending all the same.
+func TestIgnorePast(t *testing.T) {
+	t.Parallel()
+	rules, err := ignore.Rules([]v1alpha1.Ignore{{When: "int(change.live) > 5", Reason: "a test"}}, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared := decode(t, `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: shop}, data: {k: "2"}}`)
+	past := decode(t, `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: shop}, data: {k: "1", m: gone}}`)
+	live := decode(t, `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: shop, managedFields: [{manager: ci-deploy, operation: Apply, time: "2026-01-02T00:00:00Z", fieldsV1: {"f:data": {"f:k": {}}}}]}, data: {k: "1"}}`)
+	commits := slices.Values([]lag.Commit{{Hash: "abc", Behind: 1, Objects: past}})
+	got, err := assess.All(t.Context(), declared, assess.NewDump(live), assess.Options{Ignore: rules, Past: commits})
+	if err != nil || len(got) != 1 || got[0].Verdict != finding.Pending || len(got[0].Failures) > 0 {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
