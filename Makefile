@@ -15,7 +15,7 @@ KUBERNETES_FLAGS = -s -w \
 	-X k8s.io/component-base/version.gitMinor=$(call KUBERNETES_PART,2) \
 	-X k8s.io/client-go/pkg/version.gitVersion=$(KUBERNETES)
 DEPLOYERS            = bin/helm-v3 bin/helm-v4 bin/gitops
-CONTROLPLANE_SOURCES := $(shell find test/controlplane -type f ! -name '*_test.go')
+CONTROLPLANE_SOURCES := $(shell find test/controlplane -type f ! -name '*_test.go' ! -path '*/defaults/*')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -46,6 +46,8 @@ oracle: controlplane ## hold N random objects against the API server (N=10000 SE
 	@go test ./test/oracle -count=1 -timeout 60m -v -args -n $(or $(N),1000) -seed $(or $(SEED),0)
 
 generate: controlplane ## write the generated files anew
+	@cd test/controlplane && go run ./defaults >../../differ/defaults.json.new
+	@mv differ/defaults.json.new differ/defaults.json
 	@go run ./test/builtin
 
 image: ## build the container image with Docker

@@ -29,6 +29,8 @@ type Source interface {
 	Read(ctx context.Context, wanted []object.ID) map[object.ID]cluster.Answer
 	// Schemas returns the OpenAPI schemas of group versions, as far as there are any.
 	Schemas(ctx context.Context, groupVersions []string) ([]cluster.Components, error)
+	// Mutators returns what may change objects on their way into the cluster.
+	Mutators(ctx context.Context) (cluster.Mutators, error)
 }
 
 // Options are the rules of a pass.
@@ -40,10 +42,6 @@ type Options struct {
 	// Namespaces restricts the pass to objects in these namespaces, and leaves
 	// cluster-scoped ones out. Empty means everything.
 	Namespaces []string
-	// Ownerless says that the source has no ownership records at all, as a dump
-	// without managedFields: what differs can be told, that nothing was added
-	// cannot.
-	Ownerless bool
 	// Past are the commits from the newest back, in which to look for what the
 	// cluster still has. It is not asked unless something differs or is missing,
 	// and no further than it takes. Nil means that nothing is known of the past.
@@ -68,8 +66,8 @@ type Assessment struct {
 
 // All assesses the declared objects and returns the assessments sorted by
 // object. What cannot be assessed is Unknown and does not hide the others. The
-// error is about schemas that could not be read: the assessments stand, but for
-// those kinds lists were compared as wholes.
+// error is about what the assessments had to do without, and says what that means
+// for them; they stand.
 func All(ctx context.Context, declared []object.Object, source Source, o Options) ([]Assessment, error) {
 	p := pass{source: source, options: o}
 	wanted := p.place(declared)
@@ -78,13 +76,16 @@ func All(ctx context.Context, declared []object.Object, source Source, o Options
 		ids = append(ids, d.ID)
 	}
 	var types sync.WaitGroup
-	var err error
-	types.Go(func() { err = p.readTypes(ctx, wanted) })
+	types.Go(func() {
+		if err := p.readTypes(ctx, wanted); err != nil {
+			p.notes = append(p.notes, fmt.Errorf("some schemas could not be read, so lists of those kinds were compared as wholes: %w", err))
+		}
+	})
 	answers := source.Read(ctx, ids)
 	types.Wait()
 	var questions []question
 	for _, d := range wanted {
-		if a, q := p.one(d, answers[d.ID]); q != nil {
+		if a, q := p.one(ctx, d, answers[d.ID]); q != nil {
 			questions = append(questions, *q)
 		} else {
 			p.done = append(p.done, a)
@@ -95,7 +96,7 @@ func All(ctx context.Context, declared []object.Object, source Source, o Options
 		p.done = append(p.done, p.answer(q))
 	}
 	slices.SortStableFunc(p.done, func(a, b Assessment) int { return a.Declared.ID.Compare(b.Declared.ID) })
-	return p.done, err
+	return p.done, errors.Join(p.notes...)
 }
 
 type pass struct {
@@ -103,6 +104,9 @@ type pass struct {
 	options Options
 	types   *differ.Schemas
 	done    []Assessment
+	notes   []error // about what could not be read
+
+	mutators mutators
 }
 
 // place gives each object the namespace in which the cluster has it, and
@@ -182,7 +186,7 @@ func (p *pass) readTypes(ctx context.Context, objects []object.Object) error {
 
 // one is the word about one object, given what the source answered, or a
 // question to the history of git.
-func (p *pass) one(d object.Object, answer cluster.Answer) (Assessment, *question) {
+func (p *pass) one(ctx context.Context, d object.Object, answer cluster.Answer) (Assessment, *question) {
 	switch {
 	case errors.Is(answer.Err, cluster.ErrNotFound) && policy.GoesByItself(d):
 		return Assessment{Declared: d, Verdict: finding.Finished}, nil
@@ -198,11 +202,11 @@ func (p *pass) one(d object.Object, answer cluster.Answer) (Assessment, *questio
 	case answer.Object.Content == nil:
 		return unknown(d, errors.New("nothing is known about it")), nil
 	}
-	return Assessment{}, p.compare(d, answer.Object)
+	return Assessment{}, p.compare(ctx, d, answer.Object)
 }
 
 // compare asks what to make of an object that is there.
-func (p *pass) compare(d, live object.Object) *question {
+func (p *pass) compare(ctx context.Context, d, live object.Object) *question {
 	q := &question{declared: d, ruling: &ruling{}}
 	rules := sync.OnceValue(func() []differ.Ignore {
 		q.ruling = p.ruling(d, live)
@@ -211,11 +215,14 @@ func (p *pass) compare(d, live object.Object) *question {
 	c := lag.Comparison{Live: live, Type: p.types.Type(d.ID.Group, d.ID.Version, d.ID.Kind), Options: p.options.Compare}
 	c.Options.Ignore = rules
 	q.diff = differ.Compare(d, live, c.Type, c.Options)
+	if q.diff.PresumesNoMutation && p.mutated(ctx, d.ID) {
+		c.Options.Mutated = true
+		q.diff = differ.Compare(d, live, c.Type, c.Options)
+	}
 	c.Options.Ignore = func() []differ.Ignore { return q.ruling.unconditional() }
 	if q.diff.Unattributed {
 		rules()
 	}
-	q.diff.Unattributed = q.diff.Unattributed && !p.options.Ownerless
 	q.differs = lag.NewCase(c, d, q.diff)
 	return q
 }
@@ -230,7 +237,7 @@ func (p *pass) answer(q question) Assessment {
 	a := Assessment{Declared: q.declared, Failures: q.ruling.failures}
 	a.Findings, a.Ignored = q.ruling.apart(q.declared, q.diff)
 	a.Verdict = policy.Verdict(a.Findings, a.Ignored)
-	if p.options.Ownerless && len(q.diff.Changes) == 0 {
+	if p.options.Compare.Unrecorded && len(q.diff.Changes) == 0 {
 		a.Verdict = finding.Unknown
 		a.Err = errors.New("what git declares is there, but without managedFields additions cannot be seen: dump with --show-managed-fields")
 	}

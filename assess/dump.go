@@ -79,6 +79,11 @@ func (d *Dump) Read(_ context.Context, wanted []object.ID) map[object.ID]cluster
 	return answers
 }
 
+// Mutators fails: nothing is known of what changed the dumped objects.
+func (d *Dump) Mutators(context.Context) (cluster.Mutators, error) {
+	return cluster.Mutators{}, errors.New("a dump does not tell which there are")
+}
+
 // Schemas returns the built-in kinds' schemas; the types of others are deduced.
 func (d *Dump) Schemas(context.Context, []string) ([]cluster.Components, error) {
 	components, err := differ.Builtin()

@@ -11,6 +11,7 @@ import (
 
 	"plumbline.dev/plumbline/api/v1alpha1"
 	"plumbline.dev/plumbline/assess"
+	"plumbline.dev/plumbline/differ"
 	"plumbline.dev/plumbline/finding"
 	"plumbline.dev/plumbline/ignore"
 	"plumbline.dev/plumbline/lag"
@@ -117,9 +118,9 @@ func TestIgnore(t *testing.T) {
 	}
 }
 
-// TestIgnoreOwnerless wants an object of which additions cannot be seen to stay
+// TestIgnoreUnrecorded wants an object of which additions cannot be seen to stay
 // unknown, whatever rules ignore of what can be seen.
-func TestIgnoreOwnerless(t *testing.T) {
+func TestIgnoreUnrecorded(t *testing.T) {
 	t.Parallel()
 	rules, err := ignore.Rules([]v1alpha1.Ignore{{Paths: []string{"/"}, Reason: "a test"}}, time.Time{})
 	if err != nil {
@@ -127,7 +128,7 @@ func TestIgnoreOwnerless(t *testing.T) {
 	}
 	declared := decode(t, `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: shop}, data: {k: "1"}}`)
 	live := decode(t, `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: shop}, data: {k: "2"}}`)
-	got, err := assess.All(t.Context(), declared, assess.NewDump(live), assess.Options{Ignore: rules, Ownerless: true})
+	got, err := assess.All(t.Context(), declared, assess.NewDump(live), assess.Options{Ignore: rules, Compare: differ.Options{Unrecorded: true}})
 	if err != nil || len(got) != 1 || got[0].Verdict != finding.Unknown || got[0].Err == nil {
 		t.Errorf("got %+v, %v", got, err)
 	}

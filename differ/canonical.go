@@ -37,17 +37,22 @@ func gvk(id object.ID) schema.GroupVersionKind {
 
 // canonicalise returns the declared object as the server would store its values:
 // quantities, times and numbers in one spelling, Secrets' stringData as data. It
-// is by way of the kind's Go type, and false where we have none or the object
-// does not fit it.
+// is by way of the kind's Go type; of a custom resource, the fields that its
+// schema does not know are known to be dropped. It is false where we have neither
+// or the object does not fit.
 func canonicalise(declared object.Object, t Type) (map[string]any, bool) {
 	id := declared.ID
 	typed, err := kinds().New(gvk(id))
 	if err != nil {
-		return nil, false
+		canonical, _ := pruned(declared.Content, t.root).(map[string]any)
+		return canonical, canonical != nil && t.Known()
 	}
 	content := declared.Content
-	if id.Group == "" && id.Kind == "Secret" {
+	switch {
+	case id.Group == "" && id.Kind == "Secret":
 		content = withoutStringData(content)
+	case id.Group == "" && id.Kind == "LimitRange":
+		content = withImpliedLimits(content)
 	}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, typed); err != nil {
 		return nil, false
@@ -132,4 +137,62 @@ func withoutStringData(content map[string]any) map[string]any {
 	}
 	copied["data"] = data
 	return copied
+}
+
+// withImpliedLimits returns a LimitRange's content with what the API server adds
+// to it: a container's default limit is the maximum, its default request that
+// limit or else the minimum. The limits are one whole value, so that nothing else
+// would tell these from somebody's additions.
+func withImpliedLimits(content map[string]any) map[string]any {
+	content = runtime.DeepCopyJSON(content)
+	spec, _ := content["spec"].(map[string]any)
+	limits, _ := spec["limits"].([]any)
+	for _, l := range limits {
+		limit, ok := l.(map[string]any)
+		if !ok || limit["type"] != "Container" {
+			continue
+		}
+		for _, implied := range [][2]string{{"max", "default"}, {"default", "defaultRequest"}, {"min", "defaultRequest"}} {
+			from, _ := limit[implied[0]].(map[string]any)
+			into, _ := limit[implied[1]].(map[string]any)
+			if into == nil && len(from) > 0 {
+				into = map[string]any{}
+				limit[implied[1]] = into
+			}
+			for resource, quantity := range from {
+				if _, ok := into[resource]; !ok {
+					into[resource] = quantity
+				}
+			}
+		}
+	}
+	return content
+}
+
+// pruned returns declared with the fields marked omitted that the schema of a
+// custom resource does not know: the API server drops them.
+func pruned(declared any, n *node) any {
+	if n == nil {
+		return declared
+	}
+	switch d := declared.(type) {
+	case map[string]any:
+		result := make(map[string]any, len(d))
+		for name, v := range d {
+			if len(n.fields) > 0 && !n.knows(name) {
+				result[name] = omitted{value: v}
+			} else {
+				result[name] = pruned(v, n.field(name))
+			}
+		}
+		return result
+	case []any:
+		result := make([]any, len(d))
+		for i := range d {
+			result[i] = pruned(d[i], n.element)
+		}
+		return result
+	default:
+		return declared
+	}
 }

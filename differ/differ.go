@@ -87,6 +87,9 @@ type Diff struct {
 	// Unattributed says that the live object's ownership records are gone: what
 	// stands in it beside the declared fields could not be judged.
 	Unattributed bool
+	// PresumesNoMutation says that some change would not be one if Options.Mutated
+	// were set.
+	PresumesNoMutation bool
 }
 
 // Options are the identities and rules a comparison needs.
@@ -100,6 +103,13 @@ type Options struct {
 	// Ignore returns the rules that leave changes out of the Diff's Changes. It is
 	// asked once, and only where something differs; nil means no rules.
 	Ignore func() []Ignore
+	// Unrecorded says that live objects come without their records, as from a dump
+	// that leaves them out. Nothing can then be said of undeclared fields.
+	Unrecorded bool
+	// Mutated says that webhooks or policies may change objects of the kind on their
+	// way into the cluster, in the writer's name or nobody's: what nobody owns, and
+	// what the deployer owns by an update, may then have come from them.
+	Mutated bool
 	// ShowControllers also reports what controllers own, as Controlled.
 	ShowControllers bool
 }

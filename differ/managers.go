@@ -38,6 +38,10 @@ var KnownControllers = []string{
 	"ResourceClaimController",
 	"storage-version-migrator-controller",
 	"kwok",
+	"openshift-controller-manager",
+	"cluster-policy-controller",
+	"cluster-version-operator",
+	"pod-security-admission-label-synchronization-controller",
 }
 
 // KnownDeployers are the field managers under which tools carry out what git
@@ -88,6 +92,37 @@ var KnownHumanTools = []string{
 	"okteto",
 	"python-requests",
 	"curl",
+}
+
+// deployerMarks are the labels and annotations with which deployers mark what
+// they deploy, on top of what git declares: whose it is, and from where. They are
+// no drift as long as only deployers wrote them.
+var deployerMarks = []string{
+	"app.kubernetes.io/managed-by", // Helm, Pulumi, Config Sync
+	"meta.helm.sh/release-name",
+	"meta.helm.sh/release-namespace",
+	"argocd.argoproj.io/installation-id",
+	"argocd.argoproj.io/tracking-id",
+	"kustomize.toolkit.fluxcd.io/name",
+	"kustomize.toolkit.fluxcd.io/namespace",
+	"helm.toolkit.fluxcd.io/name",
+	"helm.toolkit.fluxcd.io/namespace",
+	"objectset.rio.cattle.io/*", // Fleet
+	"kapp.k14s.io/*",
+	"kluctl.io/*",
+	"configmanagement.gke.io/*", // Config Sync
+	"configsync.gke.io/*",
+	"config.k8s.io/owning-inventory",
+	"applyset.kubernetes.io/part-of", // kubectl apply --applyset
+}
+
+// isMark tells whether name is that of a label or annotation by which deployers
+// mark what they deploy.
+func isMark(name string) bool {
+	return slices.ContainsFunc(deployerMarks, func(mark string) bool {
+		prefix, wild := strings.CutSuffix(mark, "*")
+		return name == mark || wild && strings.HasPrefix(name, prefix)
+	})
 }
 
 // matchesAny tells whether one of names stands for the writer.

@@ -24,9 +24,10 @@ const (
 // its merge keys, "v:…" for a set's, "." for the place itself. See
 // structured-merge-diff's fieldpath.Set.
 type owner struct {
-	role   role
-	writer Writer
-	fields map[string]any
+	role    role
+	writer  Writer
+	version string // of the API in which it wrote
+	fields  map[string]any
 }
 
 // owners reads the ownership records of a live object, without those of status,
@@ -44,10 +45,18 @@ func owners(live object.Object, o Options) []owner {
 		if live.ID.Group == "" && live.ID.Kind == "Secret" {
 			fields = ofStored(fields)
 		}
-		result = append(result, newOwner(record, fields, o))
+		owner := newOwner(record, fields, live.ID, o)
+		if owner.writer.Manager == unrecordedManager && owner.role != deployer {
+			continue
+		}
+		result = append(result, owner)
 	}
 	return result
 }
+
+// unrecordedManager is the name under which the server records what stood in an
+// object without any records when it was first applied: nobody's in truth.
+const unrecordedManager = "before-first-apply"
 
 func onlyStatus(fields map[string]any) bool {
 	_, hasStatus := fields["f:status"]
@@ -69,12 +78,16 @@ func ofStored(fields map[string]any) map[string]any {
 	return result
 }
 
-func newOwner(record, fields map[string]any, o Options) owner {
+func newOwner(record, fields map[string]any, id object.ID, o Options) owner {
 	text := func(key string) string { s, _ := record[key].(string); return s }
 	w := Writer{Manager: text("manager"), Operation: text("operation"), Subresource: text("subresource")}
 	w.Time, _ = time.Parse(time.RFC3339, text("time")) // an unreadable time is an unknown one
 	w.Person = matchesAny(KnownHumanTools, w)
-	return owner{role: o.role(w), writer: w, fields: fields}
+	version := text("apiVersion")
+	if _, short, ok := strings.Cut(version, "/"); ok && version != id.APIVersion() {
+		fields = inVersion(fields, id.Kind, short, id.Version)
+	}
+	return owner{role: o.role(w), writer: w, version: version, fields: fields}
 }
 
 func (o Options) role(w Writer) role {
@@ -221,7 +234,8 @@ func scalarJSON(v any) string {
 // lastWriter returns who most recently wrote the place, preferring whoever is
 // neither deployer nor controller: of two writers within one second, the one
 // that should not have been there is the one to name.
-func (w *walker) lastWriter(p place) (owner, bool) {
+// Of a place that nobody owns it is the zero owner.
+func (w *walker) lastWriter(p place) owner {
 	var last owner
 	found := false
 	for i, fields := range p {
@@ -233,5 +247,5 @@ func (w *walker) lastWriter(p place) (owner, bool) {
 			last, found = o, true
 		}
 	}
-	return last, found
+	return last
 }

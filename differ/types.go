@@ -2,6 +2,7 @@ package differ
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -28,12 +29,14 @@ type node struct {
 	open    bool             // the mapping takes keys that are not in fields
 	atomic  bool             // the value stands or falls as a whole
 	list    *keyedList       // for a list with merge keys, or a set
+
+	quantity bool // a scalar that is an amount, of which 1000m and 1 are the same
 }
 
 // field is one named field of a mapping.
 type field struct {
 	node     *node
-	def      any  // the default that the schema declares, nil if none
+	defaults []fieldDefault
 	nullable bool // null is a value of its own, not the same as nothing
 }
 
@@ -75,15 +78,6 @@ func (n *node) item() *node {
 	return n.element
 }
 
-// isDefault tells whether v is what the schema says an absent field means.
-func (n *node) isDefault(name string, v any) bool {
-	if n == nil {
-		return false
-	}
-	f, ok := n.fields[name]
-	return ok && f.def != nil && equal(f.def, v)
-}
-
 // nullable tells whether null is a value of the field that the server stores.
 func (n *node) nullable(name string) bool {
 	return n != nil && n.fields[name].nullable
@@ -118,7 +112,7 @@ func (s *Schemas) Add(components map[string]*spec.Schema) error {
 	if err != nil {
 		return fmt.Errorf("reading the server's OpenAPI schemas: %w", err)
 	}
-	d := &document{schema: converted, nodes: map[string]*node{}}
+	d := &document{schema: converted, components: components, nodes: map[string]*node{}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name, component := range components {
@@ -159,8 +153,9 @@ func kindsOf(component *spec.Schema) []schema.GroupVersionKind {
 // document is one converted OpenAPI document, from which nodes are built when
 // they are first wanted: a comparison needs few of its hundreds of types.
 type document struct {
-	schema *smd.Schema
-	nodes  map[string]*node // by type name; types may contain themselves
+	schema     *smd.Schema
+	components map[string]*spec.Schema
+	nodes      map[string]*node // by type name; types may contain themselves
 }
 
 func (d *document) named(name string) *node {
@@ -170,7 +165,7 @@ func (d *document) named(name string) *node {
 	n := &node{}
 	d.nodes[name] = n
 	if definition, ok := d.schema.FindNamedType(name); ok {
-		d.fill(n, definition.Atom)
+		d.fill(n, definition.Atom, source{builtinDefaults()[name], d.components[name]})
 	}
 	return n
 }
@@ -178,9 +173,18 @@ func (d *document) named(name string) *node {
 // deducedType is schemaconv's name for a type that follows from the value.
 const deducedType = "__untyped_deduced_"
 
-func (d *document) ref(ref smd.TypeRef) *node {
+// source is what is known of a type beside its structure; each may be nil.
+type source struct {
+	defaults map[string][]fieldDefault // that the schema does not tell
+	schema   *spec.Schema
+}
+
+func (d *document) ref(ref smd.TypeRef, schema *spec.Schema) *node {
 	if ref.NamedType != nil && *ref.NamedType == deducedType {
 		return nil
+	}
+	if isQuantity(schema) {
+		return quantityNode
 	}
 	if ref.NamedType != nil && ref.ElementRelationship == nil {
 		return d.named(*ref.NamedType)
@@ -190,35 +194,39 @@ func (d *document) ref(ref smd.TypeRef) *node {
 		return nil
 	}
 	n := &node{}
-	d.fill(n, atom)
+	d.fill(n, atom, source{schema: schema})
 	return n
 }
 
-func (d *document) fill(n *node, atom smd.Atom) {
+func (d *document) fill(n *node, atom smd.Atom, from source) {
 	switch {
 	case atom.Map != nil && atom.List != nil: // anything: deduce from the value
 		*n = node{open: true, atomic: atom.Map.ElementRelationship == smd.Atomic}
 	case atom.Map != nil:
-		d.fillMap(n, atom.Map)
+		d.fillMap(n, atom.Map, from)
 	case atom.List != nil:
-		d.fillList(n, atom.List)
+		d.fillList(n, atom.List, from.schema)
 	}
 }
 
-func (d *document) fillMap(n *node, m *smd.Map) {
+func (d *document) fillMap(n *node, m *smd.Map, from source) {
 	n.atomic = m.ElementRelationship == smd.Atomic
 	n.open = m.ElementType.NamedType != nil || m.ElementType.Inlined != (smd.Atom{})
 	if n.open {
-		n.element = d.ref(m.ElementType)
+		n.element = d.ref(m.ElementType, valuesOf(from.schema))
 	}
 	n.fields = make(map[string]field, len(m.Fields))
 	for _, f := range m.Fields {
-		n.fields[f.Name] = field{node: d.ref(f.Type), def: f.Default, nullable: f.Type.Nullable}
+		defaults := from.defaults[f.Name]
+		if f.Default != nil {
+			defaults = append(slices.Clip(defaults), fieldDefault{value: f.Default})
+		}
+		n.fields[f.Name] = field{node: d.ref(f.Type, propertyOf(from.schema, f.Name)), defaults: defaults, nullable: f.Type.Nullable}
 	}
 }
 
-func (d *document) fillList(n *node, l *smd.List) {
-	n.element = d.ref(l.ElementType)
+func (d *document) fillList(n *node, l *smd.List, schema *spec.Schema) {
+	n.element = d.ref(l.ElementType, itemsOf(schema))
 	if l.ElementRelationship != smd.Associative {
 		n.atomic = true
 		return

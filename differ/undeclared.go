@@ -1,61 +1,131 @@
 package differ
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // undeclared judges a live value that git does not declare, by who owns it, and
 // reports it at the highest place at which it belongs to one side alone: a
 // sidecar is one change, not twenty.
 func (w *walker) undeclared(live any, n *node, p place) {
-	if fields, ok := live.(map[string]any); ok && w.atLabels() {
+	fields, isMap := live.(map[string]any)
+	by := w.claims(p)
+	switch {
+	case isMap && (w.atLabels() || w.atMetadata()):
 		w.fields(nil, fields, n, p, w.skipWithin())
-		return
+	case by == claims{}:
+		w.ownerless(live, n)
+	case by == claims{deployer: true} && w.atMark():
+	case w.atLeader() && !by.deployer && !w.lastWriter(p).writer.Person:
+		w.controlled(live, w.lastWriter(p))
+	case (w.ignoresWithin() || !by.controller && w.partly(live, n, p)) && w.divide(live, n, p):
+	case by == claims{foreign: true}:
+		w.change(Added, nil, live, w.lastWriter(p).writer)
+	case by == claims{controller: true}:
+		w.controlled(live, w.lastWriter(p))
+	case by == claims{deployer: true} && w.byApply(p):
+		w.dropped(live, n, p)
+	case !by.controller && w.madeItem(live, p):
+	case w.divide(live, n, p): // several sides: judged one level down
+	case by.controller:
+		w.controlled(live, w.lastWriter(p))
+	default:
+		w.released(live, p)
 	}
-	var byController, byDeployer, byForeign bool
+}
+
+// claims are the sides to which a place belongs.
+type claims struct{ controller, deployer, foreign bool }
+
+func (w *walker) claims(p place) claims {
+	var by claims
 	for i, fields := range p {
 		if fields == nil {
 			continue
 		}
 		switch o := w.owners[i]; {
 		case o.legitimate():
-			byController = true
+			by.controller = true
 		case o.role == deployer:
-			byDeployer = true
+			by.deployer = true
 		default:
-			byForeign = true
+			by.foreign = true
 		}
 	}
+	return by
+}
+
+// dropped reports what the deployer applied and git no longer declares. Of a
+// structure that it applied empty only the place is the deployer's.
+func (w *walker) dropped(live any, n *node, p place) {
+	fields, ok := live.(map[string]any)
+	if ok && n != nil && !n.atomic && len(n.fields) > 0 && !w.divided(p) {
+		w.fields(nil, fields, n, p, w.skipWithin())
+		return
+	}
+	w.change(Released, nil, live, w.lastWriter(p).writer)
+}
+
+// ownerless judges an undeclared value that nobody owns and that is no default
+// of the server's. Nobody can write a field without a record of it, so that the
+// record was removed, or replaced.
+func (w *walker) ownerless(live any, n *node) {
 	switch {
-	case !byController && !byDeployer && !byForeign:
-		w.ownerless(live)
-	case (w.ignoresWithin() || !byController && w.partly(live, n, p)) && w.divide(live, n, p):
-	case !byController && !byDeployer:
-		last, _ := w.lastWriter(p)
-		w.change(Added, nil, live, last.writer)
-	case !byDeployer && !byForeign:
-		last, _ := w.lastWriter(p)
-		w.controlled(live, last)
-	case !byController && !byForeign && w.byApply(p):
-		last, _ := w.lastWriter(p)
-		w.change(Released, nil, live, last.writer)
-	case !byController && w.madeItem(live, p):
-	case w.divide(live, n, p): // several sides: judged one level down
-	case byController:
-		last, _ := w.lastWriter(p)
-		w.controlled(live, last)
+	case w.inData():
+		w.change(Added, nil, live, Writer{}) // the server puts nothing there, whatever the records say
+	case w.options.Unrecorded || !w.unexplained(live):
+	case w.splits(live, n):
 	default:
-		w.released(live, p)
+		w.unrecorded(live)
 	}
 }
 
-// ownerless judges an undeclared value that nobody owns: a default of the
-// server's, but for what the server never fills in.
-func (w *walker) ownerless(live any) {
-	if len(w.owners) == 0 && !w.fromServer(live) {
-		w.unowned++
+// unexplained tells whether a value that is no default cannot have come from the
+// cluster either: from what it assigns, from a version that this program does not
+// know, or from what changes objects on their way. Much is put into a Pod on its
+// way in every cluster.
+func (w *walker) unexplained(live any) bool {
+	inPod := w.pod && w.path[0].field == "spec"
+	if w.root == nil || inPod || live == nil || w.isAssigned() || w.isOutlived(live) || w.isNewer() {
+		return false
 	}
-	if w.inData() {
-		w.change(Added, nil, live, Writer{}) // the record of who did it was removed
+	w.presumed = w.presumed || !w.options.Mutated
+	return !w.options.Mutated
+}
+
+// unrecorded reports an ownerless value as an addition by nobody known. Whoever
+// wrote a custom resource in another version may have put it there under another
+// name, and a controller may.
+func (w *walker) unrecorded(live any) {
+	switch other, ok := w.inAnotherVersion(); {
+	case !ok || w.builtin && other.role != foreign:
+		w.change(Added, nil, live, Writer{})
+	case other.role == foreign:
+		w.change(Added, nil, live, other.writer)
 	}
+}
+
+// splits judges the parts of an ownerless structure or list one by one, for the
+// server may have filled in some: not of a list's item or the value of a free key,
+// which it never makes.
+func (w *walker) splits(live any, n *node) bool {
+	if last := w.path[len(w.path)-1]; n == nil || n.atomic || last.list != nil {
+		return false
+	}
+	switch l := live.(type) {
+	case map[string]any:
+		if len(n.fields) > 0 {
+			w.fields(nil, l, n, nil, w.skipWithin())
+			return true
+		}
+	case []any:
+		if n.list != nil {
+			w.items(nil, l, n, nil)
+			return true
+		}
+	}
+	return false
 }
 
 // inData tells whether the walk stands on or in the data of a ConfigMap or a
@@ -84,7 +154,7 @@ func (w *walker) madeItem(live any, p place) bool {
 	case made && maker.role == foreign:
 		w.change(Added, nil, live, maker.writer)
 		return true
-	case made && maker.role == deployer && maker.writer.Operation == "Apply":
+	case made && maker.role == deployer && (maker.writer.Operation == "Apply" || w.wasApplied() || !w.tellsApplied() && w.unexplained(live)):
 		w.change(Released, nil, live, maker.writer)
 		return true
 	}
@@ -130,10 +200,32 @@ func (w *walker) partly(live any, n *node, p place) bool {
 	return false
 }
 
-// atLabels tells whether the walk stands on the object's labels or annotations.
-// They are told one by one, whoever owns them: each means something of its own.
+// atMetadata tells whether the walk stands on the metadata of a template.
+func (w *walker) atMetadata() bool { return w.path[len(w.path)-1].field == "metadata" }
+
+// atLabels tells whether the walk stands on labels or annotations: the object's
+// own or those of a template. They are told one by one, whoever owns them: each
+// means something of its own.
 func (w *walker) atLabels() bool {
-	return w.inMetadata() && (w.path[1].field == "labels" || w.path[1].field == "annotations")
+	last := len(w.path) - 1
+	return last >= 1 && w.path[last-1].field == "metadata" && (w.path[last].field == "labels" || w.path[last].field == "annotations")
+}
+
+// atMark tells whether the walk stands on a label or annotation by which deployers
+// mark what they deploy.
+func (w *walker) atMark() bool {
+	return len(w.path) == 3 && w.path[0].field == "metadata" &&
+		(w.path[1].field == "labels" || w.path[1].field == "annotations") && isMark(w.path[2].field)
+}
+
+// atLeader tells whether the walk stands where a controller's replicas write which
+// of them leads, under whatever name; but people do not lead.
+func (w *walker) atLeader() bool {
+	if w.live.ID.Group == "coordination.k8s.io" && w.live.ID.Kind == "Lease" && w.path[0].field == "spec" {
+		return true
+	}
+	return len(w.path) == 3 && w.path[0].field == "metadata" && w.path[1].field == "annotations" &&
+		w.path[2].field == "control-plane.alpha.kubernetes.io/leader"
 }
 
 // inMetadata tells whether the walk stands on a field of the object's metadata.
@@ -172,50 +264,35 @@ func (w *walker) divided(p place) bool {
 }
 
 // released judges a value without parts that the deployer owns, perhaps together
-// with others, and git does not declare. An applied one was in git before. With
-// an update the deployer owns the server's defaults as well, and only client-side
-// apply's own record of what it sent tells them apart.
+// with others, and git does not declare. It is no default, and so was in git
+// before, or the cluster put it in when the deployer wrote. An apply, and
+// client-side apply's own record of what it sent, tell these apart.
 func (w *walker) released(live any, p place) {
-	last, _ := w.lastWriter(p)
+	last := w.lastWriter(p)
 	switch {
 	case last.role == foreign:
 		w.change(Added, nil, live, last.writer)
-	case w.byApply(p) || w.wasApplied():
+	case w.byApply(p) || w.wasApplied() || !w.tellsApplied() && w.unexplained(live):
 		w.change(Released, nil, live, last.writer)
 	}
 }
 
+// tellsApplied tells whether the live object has a record of what the deployer
+// applied, so that what it owns beside that came from the cluster.
+func (w *walker) tellsApplied() bool {
+	return w.lastApplied() != nil || w.applies()
+}
+
+// applies tells whether the deployer uses server-side apply.
+func (w *walker) applies() bool {
+	return slices.ContainsFunc(w.owners, func(o owner) bool {
+		return o.role == deployer && o.writer.Operation == "Apply"
+	})
+}
+
 // wasApplied tells whether the current path stands in the last-applied
 // configuration.
-func (w *walker) wasApplied() bool {
-	at := w.lastApplied()
-	for _, s := range w.path {
-		switch v := at.(type) {
-		case map[string]any:
-			if s.list != nil {
-				return false
-			}
-			next, ok := v[s.field]
-			if !ok {
-				return false
-			}
-			at = next
-		case []any:
-			if s.list == nil {
-				return false
-			}
-			m := matcher{list: s.list, live: v, matched: make([]bool, len(v))}
-			i := m.scan(s.item)
-			if i < 0 {
-				return false
-			}
-			at = v[i]
-		default:
-			return false
-		}
-	}
-	return true
-}
+func (w *walker) wasApplied() bool { return at(w.lastApplied(), w.path) != nil }
 
 func (w *walker) lastApplied() any {
 	if w.appliedRead {

@@ -24,10 +24,12 @@ type walker struct {
 	sides   sides     // where they look
 	ignored []Ignored // by them
 
-	declared, attributed int // leaves that git declares; those with an owner
-	unowned              int // undeclared values in an object without any owner
+	presumed                    bool // see Diff.PresumesNoMutation
+	attributed, ownerlessLeaves int  // leaves that git declares and the live object has
 
 	spellings map[uintptr]map[string]string // of items' records; see respelled
+
+	known map[string]any // the live object as far as our Go types know it; see isNewer
 
 	applied     any // the last-applied configuration, once it was wanted
 	appliedRead bool
@@ -45,7 +47,7 @@ func newWalker(live object.Object, t Type, o Options) *walker {
 
 // compare walks declared and the live object and returns what differs.
 func (w *walker) compare(declared map[string]any) Diff {
-	w.changes, w.ignored, w.declared, w.attributed, w.unowned = nil, nil, 0, 0, 0
+	w.changes, w.ignored, w.presumed, w.attributed, w.ownerlessLeaves = nil, nil, false, 0, 0
 	w.stack = w.stack[:0]
 	for _, o := range w.owners {
 		w.stack = append(w.stack, o.fields)
@@ -54,17 +56,15 @@ func (w *walker) compare(declared map[string]any) Diff {
 	w.fields(declared, w.live.Content, w.root, root, skipAtRoot)
 	slices.SortStableFunc(w.changes, func(a, b Change) int { return a.Path.Compare(b.Path) })
 	slices.SortStableFunc(w.ignored, func(a, b Ignored) int { return a.Path.Compare(b.Path) })
-	return Diff{Changes: w.changes, Ignored: w.ignored, Unattributed: w.unattributed()}
+	return Diff{
+		Changes: w.changes, Ignored: w.ignored,
+		Unattributed: w.unattributed() && !w.options.Unrecorded, PresumesNoMutation: w.presumed,
+	}
 }
 
 // unattributed tells whether the records of who wrote what are gone. Of an
 // object that declares nothing but its name there may never have been any.
-func (w *walker) unattributed() bool {
-	if w.declared == 0 {
-		return w.unowned > 0
-	}
-	return w.attributed == 0
-}
+func (w *walker) unattributed() bool { return w.ownerlessLeaves > 0 && w.attributed == 0 }
 
 // skipAtRoot names the fields that are not compared: identity, which is equal,
 // and what only the server writes.
@@ -99,11 +99,12 @@ func (w *walker) fields(declared, live map[string]any, n *node, p place, skip fu
 		owned := w.ownedField(p, name)
 		d, ok := declared[name]
 		switch {
+		case ok && w.builtin && blank(d) && w.isDefault(w.parent(), name, l, live, n):
 		case ok && d == nil && n.nullable(name):
 			w.leaf(nil, l, n.field(name), owned)
 		case ok:
 			w.value(d, l, n.field(name), owned)
-		case !n.isDefault(name, l) && (!owned.owned() || !w.serverDefault(w.parent(), name, l, live, n)):
+		case !w.isDefault(w.parent(), name, l, live, n) && !w.followsFrom(declared, name, l):
 			w.undeclared(l, n.field(name), owned)
 		}
 		w.pop(mark)
@@ -113,7 +114,7 @@ func (w *walker) fields(declared, live map[string]any, n *node, p place, skip fu
 			continue
 		}
 		mark := w.push(fieldStep(name))
-		if d == nil && n.nullable(name) {
+		if d == nil && n.nullable(name) && w.applies() {
 			w.change(Removed, nil, nil, Writer{})
 		} else {
 			w.absent(d, n.field(name))
@@ -152,6 +153,9 @@ func (w *walker) value(declared, live any, n *node, p place) {
 		if w.leftToServer(declared, p) {
 			return
 		}
+	}
+	if live == nil && w.builtin && blank(declared) {
+		return // the server writes an empty list as null where its kind has no other way
 	}
 	switch d := declared.(type) {
 	case nil:
@@ -194,15 +198,18 @@ func (w *walker) leftToServer(declared any, p place) bool {
 
 // leaf compares values that stand or fall as a whole.
 func (w *walker) leaf(declared, live any, n *node, p place) {
-	w.declared++
 	if p.owned() {
 		w.attributed++
+	} else if !blank(live) { // an update leaves no record of what is empty
+		w.ownerlessLeaves++
 	}
-	if equal(declared, live) || w.completed(w.withoutAdmitted(declared), w.withoutAdmitted(live), n, p) {
+	if equal(declared, live) || n.sameQuantity(declared, live) || w.completed(w.withoutAdmitted(declared), w.withoutAdmitted(live), n, p) {
 		return
 	}
-	last, known := w.lastWriter(p)
+	last, known := w.lastWriter(p), p.owned()
 	switch {
+	case known && w.atLeader() && !last.writer.Person:
+		w.change(Contested, declared, live, last.writer)
 	case known && last.role == controller && blank(declared):
 		w.controlled(live, last) // git leaves a place for the controller to fill in
 	case known && last.role == controller:
@@ -237,7 +244,6 @@ func (w *walker) absent(declared any, n *node) {
 	if w.inMetadata() && empty(declared) {
 		return // the server keeps no empty ones, of whatever kind
 	}
-	w.declared++
 	w.change(Removed, declared, nil, Writer{})
 }
 

@@ -2,11 +2,32 @@ package differ
 
 // completed tells whether a whole value differs only in what the server filled
 // in. Records do not reach into a whole value, but whoever changes any part of
-// it owns all of it: as long as only the deployer does, what stands there beside
-// the declared is a default. Of anybody else only the known defaults are.
+// it owns all of it: what only the deployer owns it sent, or the cluster put in on
+// the way if there is anything that does so.
 func (w *walker) completed(declared, live any, n *node, p place) bool {
-	last := len(w.path) - 1
-	return p.owned() && w.within(declared, live, n, whole{w.path[last].field, w.onlyDeployers(p)})
+	in := whole{field: w.path[len(w.path)-1].field}
+	if w.within(declared, live, n, in) {
+		return true
+	}
+	if p.owned() && !w.onlyDeployers(p) {
+		return false
+	}
+	// A server that is newer than this program has fields of which it knows no
+	// default.
+	if w.builtin && w.within(declared, w.asKnown(w.path), n, in) {
+		return true
+	}
+	in.open = true
+	switch {
+	case !w.within(declared, live, n, in):
+		return false
+	case w.root == nil, w.pod:
+		return true
+	case w.byApply(p) || !p.owned():
+		return false
+	}
+	w.presumed = w.presumed || !w.options.Mutated
+	return w.options.Mutated
 }
 
 // onlyDeployers tells whether the place has owners and each is the deployer.
@@ -19,11 +40,10 @@ func (w *walker) onlyDeployers(p place) bool {
 	return p.owned()
 }
 
-// whole is where a walk within a whole value stands: in which field, and whether
-// only the deployer owns the value.
+// whole is where a walk within a whole value stands.
 type whole struct {
-	field     string
-	deployers bool
+	field string
+	open  bool // whatever else stands there may have been put in on the way
 }
 
 // within tells whether live has everything that declared has, in the same order,
@@ -48,14 +68,17 @@ func (w *walker) within(declared, live any, n *node, in whole) bool {
 	case omitted:
 		return w.within(d.value, live, n, in)
 	default:
-		return equal(declared, live)
+		return equal(declared, live) || n.sameQuantity(declared, live)
 	}
 }
 
 func (w *walker) fieldsWithin(declared, live map[string]any, n *node, in whole) bool {
 	for name, v := range declared {
 		l, ok := live[name]
-		if !ok && !in.mayLack(v) || ok && v != nil && !w.within(v, l, n.field(name), whole{name, in.deployers}) {
+		if ok && w.builtin && blank(v) && w.isDefault(in.field, name, l, live, n) {
+			continue // what is declared empty is as good as absent
+		}
+		if !ok && !w.mayLack(v) || ok && v != nil && !w.within(v, l, n.field(name), whole{name, in.open}) {
 			return false
 		}
 	}
@@ -63,8 +86,7 @@ func (w *walker) fieldsWithin(declared, live map[string]any, n *node, in whole) 
 		if _, ok := declared[name]; ok {
 			continue
 		}
-		filled := in.deployers && n.completes(name) || n.isDefault(name, v)
-		if !filled && !w.serverDefault(in.field, name, v, live, n) {
+		if (!in.open || !n.completes(name)) && !w.isDefault(in.field, name, v, live, n) {
 			return false
 		}
 	}
@@ -72,10 +94,10 @@ func (w *walker) fieldsWithin(declared, live map[string]any, n *node, in whole) 
 }
 
 // mayLack tells whether the server may have dropped a declared value. What it is
-// known to drop is marked; else it is a guess, which nobody else's edit is given.
-func (in whole) mayLack(declared any) bool {
+// known to drop is marked; of a kind without a schema it is a guess.
+func (w *walker) mayLack(declared any) bool {
 	_, dropped := declared.(omitted)
-	return declared == nil || dropped || in.deployers && empty(declared)
+	return declared == nil || dropped || w.root == nil && empty(declared)
 }
 
 // completes tells whether the server may fill in the field of a whole value.

@@ -186,11 +186,7 @@ func (o diffOptions) compare(ctx context.Context, progress *progress, objects []
 	if len(assessments) == 0 {
 		return nil, nil, fmt.Errorf("none of the %d declared objects is in spec.scope.namespaces (%s): nothing would be compared", len(objects), strings.Join(options.Namespaces, ", "))
 	}
-	var warnings []string
-	if err != nil {
-		warnings = append(warnings, fmt.Sprintf("some schemas could not be read, so lists of those kinds were compared as wholes: %v", err))
-	}
-	return assessments, warnings, nil
+	return assessments, lines(err), nil
 }
 
 // rules are the parts of a comparison's rules that flags give.
@@ -253,7 +249,7 @@ func (o diffOptions) dump(options *assess.Options) (assess.Source, error) {
 		return nil, errors.New("reading the live objects: " + o.live + " holds none")
 	}
 	dump := assess.NewDump(objects)
-	options.Ownerless = !dump.HasOwners()
+	options.Compare.Unrecorded = !dump.HasOwners()
 	return dump, nil
 }
 

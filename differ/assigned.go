@@ -1,0 +1,115 @@
+package differ
+
+import (
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// assigned are the fields that the server fills in with values of its own choice,
+// without a record or in the name of who made the object, by kind; list items are
+// "[]". Sources: the strategies of k8s.io/kubernetes/pkg/registry and the plugins
+// of k8s.io/kubernetes/plugin/pkg/admission.
+var assigned = map[string][]string{
+	"CertificateSigningRequest": {"spec.extra", "spec.groups", "spec.uid", "spec.username"},
+	"DeviceTaintRule":           {"spec.taint.timeAdded"},
+	"HorizontalPodAutoscaler": { // how one version tells the other's fields
+		`metadata.annotations["autoscaling.alpha.kubernetes.io/behavior"]`,
+		`metadata.annotations["autoscaling.alpha.kubernetes.io/conditions"]`,
+		`metadata.annotations["autoscaling.alpha.kubernetes.io/current-metrics"]`,
+		`metadata.annotations["autoscaling.alpha.kubernetes.io/metrics"]`,
+		"spec.targetCPUUtilizationPercentage",
+	},
+	"Job": {
+		"spec.selector",
+		`spec.template.metadata.labels["batch.kubernetes.io/controller-uid"]`,
+		`spec.template.metadata.labels["batch.kubernetes.io/job-name"]`,
+		"spec.template.metadata.labels.controller-uid", "spec.template.metadata.labels.job-name",
+	},
+	"Ingress": {"spec.ingressClassName"},
+	"Pod": {
+		`metadata.annotations["kubernetes.io/limit-ranger"]`,
+		"spec.nodeName",
+		"spec.containers[].ports[].hostPort", "spec.initContainers[].ports[].hostPort",
+		"spec.containers[].resources.requests", "spec.initContainers[].resources.requests", "spec.resources",
+	},
+	"PersistentVolumeClaim": {"spec.storageClassName"},
+	"ReplicationController": {"spec.selector"},
+	"Service": {
+		"spec.clusterIP", "spec.clusterIPs", "spec.healthCheckNodePort", "spec.ipFamilies", "spec.ipFamilyPolicy",
+		"spec.ports[].nodePort",
+	},
+}
+
+// anywhere are those of objects of any kind.
+var anywhere = []string{
+	`metadata.annotations["deployment.kubernetes.io/revision"]`,
+	`metadata.annotations["deprecated.daemonset.template.generation"]`,
+	"metadata.finalizers[=foregroundDeletion]",
+	"metadata.finalizers[=kubernetes.io/pv-protection]",
+	"metadata.finalizers[=kubernetes.io/pvc-protection]",
+	"metadata.finalizers[=kubernetes.io/vac-protection]",
+	"metadata.finalizers[=orphan]",
+	"metadata.generateName",
+	"spec.shards",   // how some count replicas
+	"spec.replicas", // the scale subresource leaves no record where nobody owned the field
+}
+
+// isAssigned tells whether the current place is the server's to fill in.
+func (w *walker) isAssigned() bool {
+	at := shapeOf(w.path)
+	lists := [][]string{anywhere}
+	if w.builtin {
+		lists = append(lists, assigned[w.live.ID.Kind])
+	}
+	for _, list := range lists {
+		for _, field := range list {
+			if rest, ok := strings.CutPrefix(at, field); ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// shapeOf spells a path without the keys of lists' items; a set's items keep
+// their value.
+func shapeOf(path []step) string {
+	var b strings.Builder
+	for _, s := range path {
+		if s.list != nil && !s.list.set {
+			b.WriteString("[]")
+			continue
+		}
+		if text := (Path{s.value()}).String(); b.Len() == 0 || text[0] == '[' {
+			b.WriteString(text)
+		} else {
+			b.WriteString("." + text)
+		}
+	}
+	return b.String()
+}
+
+// isNewer tells whether the current place is a field of one of Kubernetes' own
+// kinds that this program does not know, as of a server that is newer: nor does
+// it know the field's default.
+func (w *walker) isNewer() bool { return w.builtin && w.asKnown(w.path) == nil }
+
+// asKnown returns the live value at a path as far as our Go types know its
+// fields; nil where they know none.
+func (w *walker) asKnown(path []step) any {
+	if w.known == nil {
+		w.known = map[string]any{}
+		typed, err := kinds().New(gvk(w.live.ID))
+		if err != nil {
+			return nil
+		}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(w.live.Content, typed); err != nil {
+			return nil
+		}
+		if known, err := runtime.DefaultUnstructuredConverter.ToUnstructured(typed); err == nil {
+			w.known = known
+		}
+	}
+	return at(w.known, path)
+}

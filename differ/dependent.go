@@ -1,0 +1,177 @@
+package differ
+
+import (
+	"strings"
+
+	"plumbline.dev/plumbline/object"
+)
+
+// fixed are defaults by "kind parent.field" that hang on where a structure stands
+// and not only on its type. Source: the defaults.go files and the strategies of
+// k8s.io/kubernetes.
+var fixed = map[string]any{
+	"HorizontalPodAutoscaler scaleUp.selectPolicy":               "Max",
+	"HorizontalPodAutoscaler scaleUp.stabilizationWindowSeconds": int64(0),
+	"HorizontalPodAutoscaler scaleUp.policies": []any{
+		map[string]any{"type": "Pods", "value": int64(4), "periodSeconds": int64(15)},
+		map[string]any{"type": "Percent", "value": int64(100), "periodSeconds": int64(15)},
+	},
+	"HorizontalPodAutoscaler scaleDown.selectPolicy": "Max",
+	"HorizontalPodAutoscaler scaleDown.policies": []any{
+		map[string]any{"type": "Percent", "value": int64(100), "periodSeconds": int64(15)},
+	},
+	"HorizontalPodAutoscaler spec.metrics": []any{map[string]any{
+		"type": "Resource", "resource": map[string]any{
+			"name": "cpu", "target": map[string]any{"type": "Utilization", "averageUtilization": int64(80)},
+		},
+	}},
+	"StatefulSet volumeClaimTemplates.apiVersion": "v1",
+	"StatefulSet volumeClaimTemplates.kind":       "PersistentVolumeClaim",
+	"Namespace spec.finalizers":                   []any{"kubernetes"},
+	"Pod spec.priority":                           int64(0),
+	"Pod spec.preemptionPolicy":                   "PreemptLowerPriority",
+	"StatefulSet updateStrategy.rollingUpdate":    map[string]any{},
+	"StatefulSet status.phase":                    "Pending", // of a claim's template
+}
+
+// isFixed tells whether v is such a default, completed by those of its own fields.
+func (w *walker) isFixed(parent, name string, v any, n *node) bool {
+	d, ok := fixed[w.live.ID.Kind+" "+parent+"."+name]
+	return ok && w.within(d, v, n, whole{field: name})
+}
+
+// isDerivedLabel tells whether the server makes the label of an object from its
+// name, or from its Pods' where the object has none of its own.
+func isDerivedLabel(live object.Object, name string, v any) bool {
+	switch live.ID.Kind {
+	case "Namespace":
+		return name == "kubernetes.io/metadata.name" && v == live.ID.Name
+	case "Job", "ReplicationController":
+		spec, _ := live.Content["spec"].(map[string]any)
+		template, _ := spec["template"].(map[string]any)
+		metadata, _ := template["metadata"].(map[string]any)
+		labels, _ := metadata["labels"].(map[string]any)
+		return v != nil && labels[name] == v
+	}
+	return false
+}
+
+// dependent tells the defaults of Kubernetes' own kinds that follow from the
+// object or from the fields beside them.
+func dependent(live object.Object, parent, name string, siblings map[string]any, v any) bool {
+	kind := live.ID.Kind
+	switch name {
+	case "imagePullPolicy", "pullPolicy":
+		image, ok := siblings["image"].(string)
+		if !ok {
+			image, _ = siblings["reference"].(string)
+		}
+		return v == pullPolicy(image)
+	case "serviceAccount":
+		return v != nil && equal(v, siblings["serviceAccountName"])
+	case "divisor":
+		return v == "0"
+	case "targetPort":
+		return v != nil && equal(v, siblings["port"])
+	case "apiGroup":
+		return parent == "subjects" && siblings["kind"] != "ServiceAccount" && v == "rbac.authorization.k8s.io"
+	case "dataSourceRef", "dataSource":
+		return v != nil && (equal(v, siblings["dataSource"]) && equal(v, siblings["dataSourceRef"]))
+	case "policyTypes":
+		types := []any{"Ingress"}
+		if !empty(siblings["egress"]) {
+			types = append(types, "Egress")
+		}
+		return kind == "NetworkPolicy" && equal(v, types)
+	}
+	switch {
+	case kind == "Service" && parent == "spec":
+		return ofService(name, siblings, v)
+	case kind == "Job" && parent == "spec":
+		return ofJob(name, siblings, v)
+	case kind == "CustomResourceDefinition" && parent == "names":
+		return ofNames(name, siblings, v)
+	case kind == "ServiceAccount" && name == "secrets":
+		return areTokens(live.ID.Name, v)
+	}
+	return false
+}
+
+// followsFrom tells whether an undeclared value is the default that follows from
+// the declared fields beside it: it stays when somebody changes these.
+func (w *walker) followsFrom(declared map[string]any, name string, v any) bool {
+	return w.builtin && len(declared) > 0 && dependent(w.live, w.parent(), name, declared, v)
+}
+
+// isOutlived tells whether an ownerless value was a default once and stayed when
+// that from which it followed was changed.
+func (w *walker) isOutlived(v any) bool {
+	if !w.builtin {
+		return false
+	}
+	switch w.path[len(w.path)-1].field {
+	case "imagePullPolicy", "pullPolicy":
+		return v == "Always" || v == "IfNotPresent"
+	case "policyTypes":
+		return w.live.ID.Kind == "NetworkPolicy"
+	}
+	return false
+}
+
+// ofService are the defaults that follow from a Service's type and affinity.
+func ofService(name string, spec map[string]any, v any) bool {
+	switch name {
+	case "sessionAffinityConfig":
+		return spec["sessionAffinity"] == "ClientIP" &&
+			equal(v, map[string]any{"clientIP": map[string]any{"timeoutSeconds": int64(10800)}})
+	case "externalTrafficPolicy":
+		return v == "Cluster"
+	case "allocateLoadBalancerNodePorts":
+		return spec["type"] == "LoadBalancer" && v == true
+	}
+	return false
+}
+
+// ofJob are the defaults that follow from how a Job deals with failed Pods.
+func ofJob(name string, spec map[string]any, v any) bool {
+	switch name {
+	case "backoffLimit":
+		_, perIndex := spec["backoffLimitPerIndex"]
+		return !perIndex && equal(v, int64(6)) || perIndex && equal(v, int64(1<<31-1))
+	case "podReplacementPolicy":
+		if _, ok := spec["podFailurePolicy"]; ok {
+			return v == "Failed"
+		}
+		return v == "TerminatingOrFailed"
+	}
+	return false
+}
+
+// ofNames are the names that a definition's kind implies.
+func ofNames(name string, names map[string]any, v any) bool {
+	kind, _ := names["kind"].(string)
+	return name == "singular" && v == strings.ToLower(kind) || name == "listKind" && v == kind+"List"
+}
+
+// areTokens tells whether all items of a ServiceAccount's secrets are called as
+// the ones that clusters make for it.
+func areTokens(account string, v any) bool {
+	items, _ := v.([]any)
+	for _, item := range items {
+		fields, _ := item.(map[string]any)
+		name, _ := fields["name"].(string)
+		if !strings.HasPrefix(name, account+"-token-") && !strings.HasPrefix(name, account+"-dockercfg-") {
+			return false
+		}
+	}
+	return len(items) > 0
+}
+
+// pullPolicy is the default for an image: one that may change is always pulled.
+func pullPolicy(image string) string {
+	name := image[strings.LastIndex(image, "/")+1:]
+	if strings.Contains(name, "@") || strings.Contains(name, ":") && !strings.HasSuffix(name, ":latest") {
+		return "IfNotPresent"
+	}
+	return "Always"
+}
