@@ -191,7 +191,7 @@ func (g *generator) forgery(r *rand.Rand, of *run) Step {
 	case r.IntN(2) == 0 && n > 1:
 		s.Patch = []Operation{{Op: "remove", Path: fmt.Sprintf("%s/%d", records, r.IntN(n))}}
 	default:
-		s.Patch = []Operation{{Op: "replace", Path: fmt.Sprintf("%s/%d/manager", records, r.IntN(n)), Value: pick(r, "nobody", "kube-controller-manager", ci)}}
+		s.Patch = []Operation{{Op: "replace", Path: fmt.Sprintf("%s/%d/manager", records, r.IntN(n)), Value: pick(r, nobody, "kube-controller-manager", ci)}}
 	}
 	if r.IntN(3) == 0 {
 		s.Patch = append(s.Patch, g.editOf(r, of, of.live)...)

@@ -8,6 +8,9 @@ import (
 type ledger struct {
 	holds   map[string][]hold
 	touches []touch
+	// masked is set once a record was forged to say that it is that of somebody
+	// who may write: from then on nobody can be wanted to know better.
+	masked bool
 }
 
 // hold is one writer's claim to the value of a place: it wrote that value, or
@@ -31,6 +34,8 @@ type touch struct {
 	Step
 	number int
 	at     places
+	// removed are those of the places that it asked to take away.
+	removed places
 }
 
 // changed notes what a step has changed. Meant are the places that it asked to
@@ -42,7 +47,7 @@ func (l *ledger) changed(s Step, number int, d difference, meant places) {
 	for p := range d.present() {
 		l.holds[p] = []hold{{Step: s, number: number, meant: meant == nil || meant[p], recorded: true}}
 	}
-	l.touches = append(l.touches, touch{s, number, d.present()})
+	l.touches = append(l.touches, touch{Step: s, number: number, at: d.present()})
 }
 
 // applied notes that the writer applied values, some of which were there before,
@@ -96,6 +101,11 @@ func (l *ledger) touched(path string, since int, which func(touch) bool) bool {
 	return slices.ContainsFunc(l.touches, func(t touch) bool {
 		return t.number >= since && which(t) && t.at.covered(path)
 	})
+}
+
+// tookAway tells whether anybody but the deployer asked to take a place away.
+func (l *ledger) tookAway(path string) bool {
+	return slices.ContainsFunc(l.touches, func(t touch) bool { return t.Role != Deployer && t.removed[path] })
 }
 
 func roles(holds []hold) map[Role]bool {

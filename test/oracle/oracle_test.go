@@ -15,19 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/managedfields"
-	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/rest"
-	"k8s.io/kube-openapi/pkg/validation/spec"
-	"sigs.k8s.io/yaml"
-
-	"plumbline.dev/plumbline/cluster"
-	"plumbline.dev/plumbline/differ"
-	"plumbline.dev/plumbline/object"
 	"plumbline.dev/plumbline/test/testenv"
 )
 
@@ -57,212 +45,13 @@ var (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m, 0, &env)) }
 
-var (
-	sharedGenerator *generator
-	sharedOnce      sync.Once
-)
-
-// theWorld is made once for all tests.
-func theWorld(t *testing.T) *generator {
-	t.Helper()
-	sharedOnce.Do(func() {
-		if *seed == 0 {
-			*seed = uint64(time.Now().UnixNano()) % 1e9 //nolint:gosec // any number will do
-		}
-		sharedGenerator = newGenerator(t)
-	})
-	if sharedGenerator == nil {
-		t.Fatal("the world was not made")
-	}
-	return sharedGenerator
-}
-
-const gadgets = 8
-
-func newGenerator(t *testing.T) *generator {
-	t.Helper()
-	config, err := env.Config("oracle", "system:masters")
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.QPS = -1
-	config.WarningHandler = rest.NoWarnings{}
-	user := env.User(t, "oracle", "system:masters")
-	user.Kubectl(t, "create", "namespace", namespace)
-	user.Kubectl(t, "create", "namespace", limited)
-	definitions := readObjects(t, "testdata/widgets.yaml")
-	r := rand.New(rand.NewPCG(*seed, 0)) //nolint:gosec // reproducible
-	var made []source
-	for i := range gadgets {
-		group := fmt.Sprintf("s%d.oracle.example.com", *seed)
-		definition := gadget(r, group, i)
-		definitions = append(definitions, definition)
-		git := map[string]any{"apiVersion": group + "/v1", "kind": fmt.Sprintf("Gadget%d", i), "metadata": map[string]any{"name": nameToken}}
-		made = append(made, source{definition: definition, made: true, git: git})
-	}
-	var public []map[string]any
-	if *corpora || *count > 500 {
-		var more []map[string]any
-		more, public = corpus(t)
-		definitions = append(definitions, more...)
-	}
-	for _, p := range found(t) {
-		if p.Definition != nil {
-			definitions = append(definitions, p.Definition)
-		}
-	}
-	text := strings.Builder{}
-	for _, d := range definitions {
-		data, err := yaml.Marshal(d)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text.WriteString("---\n" + string(data))
-	}
-	user.KubectlIn(t, text.String(), "apply", "--server-side", "--force-conflicts", "-f", "-")
-	user.Kubectl(t, "wait", "--for=condition=Established", "crd", "--all")
-	w := newWorld(t, config, definitions)
-	g := &generator{world: w, values: values{shapes: w.shapes, seen: map[string][]any{}}, off: map[string]bool{}, sources: map[string][]source{}}
-	for _, feature := range strings.Split(*leave, ",") {
-		g.off[feature] = true
-	}
-	g.values.off = g.off
-	for _, file := range []string{"testdata/objects.yaml", "testdata/kinds.yaml"} {
-		for _, git := range readObjects(t, file) {
-			g.add(source{git: git})
-		}
-	}
-	taken := 0
-	for _, git := range public {
-		if _, known := g.roots[gvkOf(git)]; known && w.takes(t.Context(), git) {
-			g.add(source{git: git})
-			taken++
-		}
-	}
-	if len(public) > 0 {
-		t.Logf("of %d objects of public configurations the API server takes %d", len(public), taken)
-	}
-	for _, kind := range sortedKeys(g.sources) {
-		for _, s := range g.sources[kind] {
-			g.values.learn(s.git, g.roots[gvkOf(s.git)])
-		}
-	}
-	for _, s := range made {
-		g.add(s)
-	}
-	return g
-}
-
-func (g *generator) add(s source) {
-	kind := gvkOf(s.git).GroupKind().String()
-	g.sources[kind] = append(g.sources[kind], s)
-}
-
-func gvkOf(content map[string]any) schema.GroupVersionKind {
-	return (&unstructured.Unstructured{Object: content}).GroupVersionKind()
-}
-
-// readObjects reads a file's objects, under a name that each run replaces.
-func readObjects(t *testing.T, file string) []map[string]any {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects, err := object.Decode(file, text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []map[string]any
-	for _, o := range objects {
-		u := (&unstructured.Unstructured{Object: o.Content}).DeepCopy()
-		if !strings.Contains(u.GetName(), nameToken) && u.GetKind() != "CustomResourceDefinition" {
-			u.SetName(nameToken)
-		}
-		all = append(all, u.Object)
-	}
-	return all
-}
-
-func newWorld(t *testing.T, config *rest.Config, definitions []map[string]any) *world {
-	t.Helper()
-	w := &world{schemas: differ.NewSchemas(), shapes: shapes{}, roots: map[schema.GroupVersionKind]shape{}}
-	var err error
-	if w.client, err = dynamic.NewForConfig(config); err != nil {
-		t.Fatal(err)
-	}
-	if w.cluster, err = cluster.Connect(t.Context(), config, cluster.Options{}); err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range served(t, w.cluster, definitions) {
-		if err := w.schemas.Add(d); err != nil {
-			t.Fatal(err)
-		}
-		maps.Copy(w.shapes, d)
-	}
-	for name, s := range w.shapes {
-		for _, gvk := range kindsOf(s) {
-			w.roots[gvk] = shape{Schema: s, typeName: name}
-		}
-	}
-	if w.types, err = managedfields.NewTypeConverter(w.shapes, false); err != nil {
-		t.Fatal(err)
-	}
-	return w
-}
-
-func kindsOf(s *spec.Schema) []schema.GroupVersionKind {
-	list, _ := s.Extensions["x-kubernetes-group-version-kind"].([]any)
-	var kinds []schema.GroupVersionKind
-	for _, entry := range list {
-		fields, _ := entry.(map[string]any)
-		text := func(name string) string { s, _ := fields[name].(string); return s }
-		kinds = append(kinds, schema.GroupVersionKind{Group: text("group"), Version: text("version"), Kind: text("kind")})
-	}
-	return kinds
-}
-
-// served returns the schemas of all kinds, as soon as the defined kinds' are
-// served.
-func served(t *testing.T, c *cluster.Cluster, definitions []map[string]any) []cluster.Components {
-	t.Helper()
-	var documents []cluster.Components
-	var missing []string
-	ok := testenv.Poll(60*time.Second, func() bool {
-		var err error
-		if documents, err = c.Schemas(t.Context(), c.GroupVersions()); err != nil {
-			t.Fatal(err)
-		}
-		known := map[string]bool{}
-		for _, d := range documents {
-			for _, s := range d {
-				for _, gvk := range kindsOf(s) {
-					known[gvk.GroupKind().String()] = true
-				}
-			}
-		}
-		missing = nil
-		for _, d := range definitions {
-			group, _, _ := unstructured.NestedString(d, "spec", "group")
-			kind, _, _ := unstructured.NestedString(d, "spec", "names", "kind")
-			if name := kind + "." + group; !known[name] {
-				missing = append(missing, name)
-			}
-		}
-		return len(missing) == 0
-	})
-	if !ok {
-		t.Fatalf("the API server serves no schema of %v", missing)
-	}
-	return documents
-}
-
 // tally counts what was judged.
 type tally struct {
 	mu                                                        sync.Mutex
 	edits, agree, disagree, noAnswer, refused, said, unspoken int
 	kinds                                                     map[string]int
 	failures                                                  []failure
+	taken                                                     map[string]bool
 }
 
 type failure struct {
@@ -282,7 +71,7 @@ func TestOracle(t *testing.T) {
 		maps.DeleteFunc(g.sources, func(kind string, _ []source) bool { return !strings.HasPrefix(kind, *only) })
 	}
 	t.Logf("oracle: %d edits, seed %d (repeat with: make oracle N=%d SEED=%d)", *count, *seed, *count, *seed)
-	total := &tally{kinds: map[string]int{}}
+	total := &tally{kinds: map[string]int{}, taken: map[string]bool{}}
 	var wait sync.WaitGroup
 	indexes := make(chan int)
 	for range *workers {
@@ -300,6 +89,9 @@ func TestOracle(t *testing.T) {
 	close(indexes)
 	wait.Wait()
 	report(t, g, total)
+	if total.edits < *count || total.noAnswer > total.edits/10 {
+		t.Errorf("only %d edits of %d were judged, %d of them without an answer", total.edits, *count, total.noAnswer)
+	}
 }
 
 func (c *tally) judged() int {
@@ -313,7 +105,7 @@ func (g *generator) random(ctx context.Context, index int, total *tally) (err er
 	r := rand.New(rand.NewPCG(*seed, uint64(index)+1)) //nolint:gosec // reproducible
 	p := g.program(r)
 	run, err := g.start(ctx, p)
-	if errors.Is(err, errRefused) && p.Definition != nil {
+	if errors.Is(err, errNoAnswer) || p.Definition != nil && errors.Is(err, errRefused) {
 		return nil // not all that is made up is valid
 	}
 	if err != nil {
@@ -321,7 +113,11 @@ func (g *generator) random(ctx context.Context, index int, total *tally) (err er
 	}
 	defer func() { err = errors.Join(err, run.end(ctx)) }()
 	for range 3 + r.IntN(8) {
-		s, ok := g.next(ctx, r, run, total)
+		s, ok, err := g.next(ctx, r, run, total)
+		if err != nil {
+			_, err := total.add(run, verdict{}, err)
+			return err
+		}
 		if !ok {
 			continue
 		}
@@ -338,21 +134,21 @@ func (g *generator) random(ctx context.Context, index int, total *tally) (err er
 }
 
 // next makes a step, of several that the server may refuse.
-func (g *generator) next(ctx context.Context, r *rand.Rand, run *run, total *tally) (Step, bool) {
+func (g *generator) next(ctx context.Context, r *rand.Rand, run *run, total *tally) (Step, bool, error) {
 	for range 6 {
 		s, ok := g.step(r, run)
 		if !ok {
 			continue
 		}
 		err := run.do(ctx, s)
-		if err == nil {
-			return s, true
+		if !errors.Is(err, errRefused) {
+			return s, true, err
 		}
 		total.mu.Lock()
 		total.refused++
 		total.mu.Unlock()
 	}
-	return Step{}, false
+	return Step{}, false, nil
 }
 
 func (c *tally) add(r *run, v verdict, err error) (stop bool, _ error) {
@@ -365,6 +161,9 @@ func (c *tally) add(r *run, v verdict, err error) (stop bool, _ error) {
 	c.kinds[r.git.GetKind()]++
 	c.said += v.imposturesSaid
 	c.unspoken += v.imposturesMissed
+	for _, p := range v.taken {
+		c.taken[r.git.GetKind()+" "+p] = true
+	}
 	switch {
 	case err != nil:
 		c.noAnswer++
@@ -415,72 +214,9 @@ func report(t *testing.T, g *generator, total *tally) {
 			}
 		}
 	}
+	if len(total.taken) > 0 {
+		t.Logf("oracle: defaults that were taken away and not put back: %v", sortedKeys(total.taken))
+	}
 	t.Logf("oracle: %d edits, %d agree, %d disagree, %d without an answer; of %d by an impostor %d said; %d refused; seed %d",
 		total.edits, total.agree, total.disagree, total.noAnswer, total.said+total.unspoken, total.said, total.refused, *seed)
-}
-
-// TestFound runs the programs that were kept, at all of which the differ was once
-// wrong.
-func TestFound(t *testing.T) {
-	g := theWorld(t)
-	for name, p := range found(t) {
-		t.Run(strings.TrimSuffix(name, ".json"), func(t *testing.T) {
-			t.Parallel()
-			wrong, err := g.play(t.Context(), p, func(r *run) { show(t, r) })
-			switch {
-			case err != nil && !errors.Is(err, errNoAnswer):
-				t.Fatal(err)
-			case p.Known != "" && len(wrong) > 0:
-				t.Logf("known to be wrong: %s: %s", p.Known, strings.Join(wrong, "; "))
-			case p.Known != "":
-				t.Logf("is right now: take the \"known\" out of %s", name)
-			case len(wrong) > 0:
-				t.Errorf("after %v:\n  %s", p.Steps, strings.Join(wrong, "\n  "))
-			}
-		})
-	}
-}
-
-// show prints an object's state and what the differ says of it, where -show asks
-// for it.
-func show(t *testing.T, r *run) {
-	t.Helper()
-	if !*shown {
-		return
-	}
-	git, err := yaml.Marshal(r.git.Object)
-	if err != nil {
-		t.Fatal(err)
-	}
-	live, err := yaml.Marshal(r.live.Object)
-	if err != nil {
-		t.Fatal(err)
-	}
-	said, err := yaml.Marshal(r.said())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("git:\n%s\nlive:\n%s\nsaid:\n%s", git, live, said)
-}
-
-// found are the programs that were kept.
-func found(t *testing.T) map[string]Program {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(*kept, "*.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := map[string]Program{}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var p Program
-		if err := json.Unmarshal(text, &p); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		all[filepath.Base(file)] = p
-	}
-	return all
 }

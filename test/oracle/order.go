@@ -95,9 +95,9 @@ func moved(git, live, applied []map[string]any) bool {
 // that is to be said, unless another change of the list is.
 func orders(lists []ordering, said []differ.Change) []string {
 	var wrong []string
-	told, any := at(said, differ.Reordered), places{}
+	reordered, all := told(said, differ.Reordered), places{}
 	for _, c := range said {
-		any[spelled(c.Path)] = true
+		all[spelled(c.Path)] = true
 	}
 	isMoved := places{}
 	for _, list := range lists {
@@ -106,11 +106,11 @@ func orders(lists []ordering, said []differ.Change) []string {
 			continue
 		}
 		isMoved[path] = true
-		if !any.covered(path) {
+		if !all.covered(path) {
 			wrong = append(wrong, "order: missed "+path)
 		}
 	}
-	for _, path := range told.sorted() {
+	for _, path := range reordered.sorted() {
 		if !isMoved[path] {
 			wrong = append(wrong, "order: false alarm about "+path)
 		}

@@ -10,6 +10,7 @@ package oracle
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
@@ -138,6 +139,16 @@ func (s Step) forges() bool {
 	}
 	return false
 }
+
+// masks tells whether the step gives a record the name of somebody who may write.
+func (s Step) masks() bool {
+	return slices.ContainsFunc(s.Patch, func(o Operation) bool {
+		return strings.HasPrefix(o.Path, "/metadata/managedFields/") && strings.HasSuffix(o.Path, "/manager") && o.Value != nobody
+	})
+}
+
+// nobody is a manager's name that means nothing.
+const nobody = "nobody"
 
 // patched returns o after the operations.
 func patched(o *unstructured.Unstructured, operations []Operation) (*unstructured.Unstructured, error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -156,6 +157,7 @@ func (r *run) note(s Step, before, asked, after *unstructured.Unstructured) erro
 	if s.forges() || len(after.GetManagedFields()) == 0 {
 		r.ledger.forget()
 	}
+	r.ledger.masked = r.ledger.masked || s.masks()
 	return nil
 }
 
@@ -170,7 +172,7 @@ func (r *run) touch(s Step, before, asked *unstructured.Unstructured) error {
 	}
 	at := wanted.present()
 	maps.Copy(at, wanted.removed)
-	r.ledger.touches = append(r.ledger.touches, touch{s, r.steps, at})
+	r.ledger.touches = append(r.ledger.touches, touch{Step: s, number: r.steps, at: at, removed: wanted.removed})
 	return nil
 }
 
@@ -447,8 +449,11 @@ func threeWay(git, live *unstructured.Unstructured) (types.PatchType, []byte, er
 // says that something is wrong with the server or the test.
 func refusal(err error) error {
 	var status apierrors.APIStatus
-	if err == nil || !errors.As(err, &status) {
+	switch {
+	case err == nil || !errors.As(err, &status):
 		return err
+	case strings.Contains(err.Error(), "allocator not ready"): // another program has added a ServiceCIDR
+		return fmt.Errorf("%w: %w", errNoAnswer, err)
 	}
 	return fmt.Errorf("%w: %w", errRefused, err)
 }

@@ -20,6 +20,13 @@ type places map[string]bool
 
 func (p places) sorted() []string { return slices.Sorted(maps.Keys(p)) }
 
+// without are the places of p that are not in others.
+func (p places) without(others places) places {
+	left := maps.Clone(p)
+	maps.DeleteFunc(left, func(path string, _ bool) bool { return others[path] })
+	return left
+}
+
 // covered tells whether one of p is path, above it or below it.
 func (p places) covered(path string) bool {
 	for other := range p {
@@ -28,6 +35,20 @@ func (p places) covered(path string) bool {
 		}
 	}
 	return false
+}
+
+// parent is the place within which a path's last step is; "" for a root's.
+func parent(path string) string {
+	quoted := false
+	for i := len(path) - 1; i > 0; i-- {
+		switch {
+		case path[i] == '"' && path[i-1] != '\\':
+			quoted = !quoted
+		case !quoted && (path[i] == '[' || path[i] == '.' && !strings.HasSuffix(path, "]")):
+			return path[:i]
+		}
+	}
+	return ""
 }
 
 // related tells whether one path is at, beneath or above the other.
@@ -49,14 +70,25 @@ func (d difference) present() places {
 	return all
 }
 
+// structured reads an object by its kind's schema. Of some that the API server
+// takes its own field management can make nothing, such as an item of a list
+// without its merge key: about these there is no answer.
+func structured(types managedfields.TypeConverter, o *unstructured.Unstructured) (*typed.TypedValue, error) {
+	value, err := types.ObjectToTyped(o, typed.AllowDuplicates)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoAnswer, err)
+	}
+	return value, nil
+}
+
 // compare tells two objects of one kind apart as the API server tells fields
 // apart, without what only the server writes.
 func compare(types managedfields.TypeConverter, a, b *unstructured.Unstructured) (difference, error) {
-	left, err := types.ObjectToTyped(stripped(a), typed.AllowDuplicates)
+	left, err := structured(types, stripped(a))
 	if err != nil {
 		return difference{}, err
 	}
-	right, err := types.ObjectToTyped(stripped(b), typed.AllowDuplicates)
+	right, err := structured(types, stripped(b))
 	if err != nil {
 		return difference{}, err
 	}
@@ -69,11 +101,11 @@ func compare(types managedfields.TypeConverter, a, b *unstructured.Unstructured)
 
 // fieldsOf are the places that an object has.
 func fieldsOf(types managedfields.TypeConverter, o *unstructured.Unstructured) (places, error) {
-	typed, err := types.ObjectToTyped(stripped(o), typed.AllowDuplicates)
+	whole, err := structured(types, stripped(o))
 	if err != nil {
 		return nil, err
 	}
-	set, err := typed.ToFieldSet()
+	set, err := whole.ToFieldSet()
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +123,7 @@ func placesOf(set *fieldpath.Set) places {
 // removed returns an object without what stands at a place; nil where nothing
 // does.
 func removed(types managedfields.TypeConverter, o *unstructured.Unstructured, place string) (*unstructured.Unstructured, error) {
-	whole, err := types.ObjectToTyped(o, typed.AllowDuplicates)
+	whole, err := structured(types, o)
 	if err != nil {
 		return nil, err
 	}

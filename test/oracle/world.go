@@ -16,6 +16,7 @@ import (
 
 	"plumbline.dev/plumbline/cluster"
 	"plumbline.dev/plumbline/differ"
+	"plumbline.dev/plumbline/object"
 )
 
 const (
@@ -35,8 +36,11 @@ type world struct {
 	shapes  shapes
 	roots   map[schema.GroupVersionKind]shape
 
-	names     atomic.Int64
-	untouched sync.Map // what the server makes of an object, by the object's text
+	// compare is the function that is tested.
+	compare func(declared, live object.Object, t differ.Type, o differ.Options) differ.Diff
+
+	names     *atomic.Int64
+	untouched *sync.Map // what the server makes of an object, by the object's text
 }
 
 // resource returns the client for a kind.

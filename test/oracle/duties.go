@@ -1,0 +1,213 @@
+package oracle
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"plumbline.dev/plumbline/differ"
+)
+
+// declaredPart wants the differ to say of what git declares as much as an apply
+// would change, and no more.
+func (t truth) declaredPart(said []differ.Change) []string {
+	var wrong []string
+	changes := told(said, differ.Modified, differ.Removed, differ.Contested)
+	added := told(said, differ.Added) // of two items with one key
+	changed := t.byApply.present()
+	for _, p := range changed.sorted() {
+		if t.declared[p] && !changes.covered(p) && !added.covered(p) && !t.leftTo(p) {
+			wrong = append(wrong, "declared: missed "+p)
+		}
+	}
+	maps.Copy(changed, t.byApply.removed)
+	for _, p := range changes.sorted() {
+		if !changed.covered(p) && !t.ignored(p) && !t.dropped.covered(p) {
+			wrong = append(wrong, "declared: false alarm about "+p)
+		}
+	}
+	return wrong
+}
+
+// ignored tells whether the server takes the field only when it creates the
+// object, or never, and leaves it as it is without a word: it differs from git
+// for ever, and an apply would not change it.
+func (t truth) ignored(p string) bool {
+	switch t.live.GetKind() {
+	case "CertificateSigningRequest":
+		return beneath(p, ".spec")
+	case "Node":
+		return beneath(p, ".spec.configSource")
+	}
+	return false
+}
+
+// leftTo tells whether git leaves a place to be filled in, and a controller has.
+func (t truth) leftTo(p string) bool {
+	holds := t.ledger.around(p)
+	byController := func(t touch) bool { return t.Role == Controller }
+	return t.blank[p] && len(holds) > 0 && t.ledger.touched(p, last(holds).number, byController)
+}
+
+// releases wants what is said to be released to have been the deployer's, and
+// what a deployer's apply would remove to be said.
+func (t truth) releases(said []differ.Change) []string {
+	var wrong []string
+	released := told(said, differ.Released)
+	all := told(said, differ.Released, differ.Added, differ.Modified, differ.Removed)
+	for _, p := range t.byApply.removed.sorted() {
+		if onlyApplied(t.ledger.holds[p]) && t.duty(p) != liberty && !all.covered(p) {
+			wrong = append(wrong, "released: missed "+p)
+		}
+	}
+	for _, q := range released.sorted() {
+		if who := roles(t.among(q)); !t.byApply.removed.covered(q) && !who[Deployer] && !who[Impostor] && !t.emptied.covered(q) {
+			wrong = append(wrong, "released: false alarm about "+q)
+		}
+	}
+	return wrong
+}
+
+func onlyApplied(holds []hold) bool {
+	return len(holds) > 0 && !slices.ContainsFunc(holds, func(h hold) bool {
+		return h.Role != Deployer || h.Way != Apply || !h.recorded || !h.meant
+	})
+}
+
+// among are the claims to what stands beside git at a place.
+func (t truth) among(q string) []hold {
+	var all []hold
+	for _, p := range t.beside.present().sorted() {
+		if related(p, q) {
+			all = append(all, t.ledger.holds[p]...)
+		}
+	}
+	return all
+}
+
+// duty is what the differ owes about a place beside git.
+type duty int
+
+const (
+	silence     duty = iota // a default, or a controller's
+	liberty                 // followed from an edit, or cannot be told
+	mention                 // somebody's
+	impostor                // a person's under the deployer's name
+	releaseOnly             // the deployer's
+)
+
+func (t truth) duty(p string) duty {
+	holds := t.ledger.holds[p]
+	who := roles(holds)
+	switch {
+	case len(holds) == 0, len(who) == 1 && who[server]:
+		return silence
+	case !meant(holds), who[server], t.emptied[p]:
+		return liberty
+	case t.ledger.masked:
+		return liberty
+	case t.live.GetKind() == "Lease" && beneath(p, ".spec"):
+		return liberty // is written by whoever holds the lease
+	case who[Impostor] && !who[Person]:
+		return impostor
+	case t.ledger.touched(p, last(holds).number+1, func(t touch) bool { return t.Way != Apply && !who[t.Role] }):
+		return liberty // somebody asked for what was there already, and the server may have recorded that
+	case who[Controller] && len(who) == 1 && recorded(holds), slices.ContainsFunc(holds, func(h hold) bool { return h.Way == Scale && h.recorded }):
+		return silence
+	case who[Controller]:
+		return liberty
+	case who[Person]:
+		return mention
+	case slices.ContainsFunc(holds, func(h hold) bool { return h.Way == Update }):
+		return liberty // perhaps a default, which a deployer that updates owns too
+	}
+	return releaseOnly
+}
+
+// undeclared wants the differ to say what stands beside git by anyone but
+// controllers and the server, and nothing else.
+func (t truth) undeclared(said []differ.Change) verdict {
+	var v verdict
+	mentioned, added := told(said, differ.Added, differ.Released), told(said, differ.Added)
+	all, allowed, quiet := t.byApply.present(), places{}, places{}
+	maps.Copy(all, t.byApply.removed)
+	for _, p := range t.beside.present().sorted() {
+		if t.declared[p] && !t.null[p] {
+			continue // what an apply would do with it was asked
+		}
+		d := t.duty(p)
+		if d == silence {
+			quiet[p] = true
+		} else {
+			allowed[p] = true
+		}
+		switch {
+		case d == impostor && mentioned.covered(p):
+			v.imposturesSaid++
+		case d == impostor:
+			v.imposturesMissed++
+		case (d == mention || d == releaseOnly) && !mentioned.covered(p) && !mentioned.covered(twin(p)) && !all.covered(p):
+			v.missed = append(v.missed, p)
+		}
+	}
+	for _, q := range added.sorted() {
+		if !allowed.covered(q) && !t.emptied.covered(q) {
+			v.wrong = append(v.wrong, fmt.Sprintf("undeclared: false alarm about %s (%s)", q, writersOf(t.ledger.around(q))))
+		}
+		for _, p := range quiet.sorted() {
+			if holds := t.ledger.holds[p]; beneath(p, q) && roles(holds)[Controller] {
+				v.wrong = append(v.wrong, fmt.Sprintf("undeclared: too wide %s, of which %s is a controller's", q, p))
+			}
+		}
+	}
+	return v
+}
+
+// twin is the place at which the server keeps the same value under another name.
+func twin(p string) string {
+	if rest, ok := strings.CutSuffix(p, ".serviceAccount"); ok {
+		return rest + ".serviceAccountName"
+	}
+	return p
+}
+
+// taken are the defaults that are gone because somebody asked for it, but for
+// those that went with something that git declares.
+func (t truth) taken() []string {
+	var gone []string
+	for _, p := range t.beside.removed.sorted() {
+		if t.ledger.tookAway(p) && !t.declared.covered(t.goneWith(p)) {
+			gone = append(gone, p)
+		}
+	}
+	return gone
+}
+
+// goneWith is the highest place that is gone together with p.
+func (t truth) goneWith(p string) string {
+	for {
+		above := parent(p)
+		if above == "" || t.present.covered(above) {
+			return p
+		}
+		p = above
+	}
+}
+
+func writersOf(holds []hold) string {
+	var names []string
+	for _, h := range holds {
+		name := fmt.Sprintf("%s %s by %s", h.Role, h.Manager, h.Way)
+		if !h.meant {
+			name += ", of itself"
+		}
+		if !h.recorded {
+			name += ", records gone"
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return fmt.Sprint(names)
+}
