@@ -2,6 +2,7 @@ package differ
 
 import (
 	_ "embed"
+	"slices"
 	"strings"
 	"sync"
 
@@ -65,19 +66,21 @@ func (w *walker) isDefault(parent, name string, v any, siblings map[string]any, 
 
 // isFreeDefault tells whether v, the value of a free key, is one that the server
 // puts there: a part of the default of the whole mapping, which stays when others
-// are added to it, or a label that it derives.
+// are added to it, or a label of its name.
 func (w *walker) isFreeDefault(parent, name string, v any) bool {
 	if w.builtin && parent == "labels" && len(w.path) == 3 {
-		return isDerivedLabel(w.live, name, v)
+		return w.live.ID.Kind == "Namespace" && name == "kubernetes.io/metadata.name" && v == w.live.ID.Name
 	}
 	return w.path[len(w.path)-1].field == name && v != nil && equal(w.defaultHere(), v)
 }
 
 // defaultHere returns the default at the current place: its own, or its part of
 // that of a place above.
-func (w *walker) defaultHere() any {
+func (w *walker) defaultHere() any { return w.defaultAt(w.path) }
+
+func (w *walker) defaultAt(path []step) any {
 	n, made := w.root, any(nil)
-	for _, s := range w.path {
+	for _, s := range path {
 		if s.list != nil {
 			n, made = n.item(), nil
 			continue
@@ -92,4 +95,11 @@ func (w *walker) defaultHere() any {
 		n = n.field(s.field)
 	}
 	return made
+}
+
+// isDefaultItem tells whether the item of a list at the current place is one of the
+// list's default, which stay when others are added.
+func (w *walker) isDefaultItem(item any) bool {
+	items, _ := w.defaultAt(w.path[:len(w.path)-1]).([]any)
+	return slices.ContainsFunc(items, func(d any) bool { return equal(d, item) })
 }

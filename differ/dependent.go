@@ -40,20 +40,14 @@ func (w *walker) isFixed(parent, name string, v any, n *node) bool {
 	return ok && w.within(d, v, n, whole{field: name})
 }
 
-// isDerivedLabel tells whether the server makes the label of an object from its
-// name, or from its Pods' where the object has none of its own.
-func isDerivedLabel(live object.Object, name string, v any) bool {
-	switch live.ID.Kind {
-	case "Namespace":
-		return name == "kubernetes.io/metadata.name" && v == live.ID.Name
-	case "Job", "ReplicationController":
-		spec, _ := live.Content["spec"].(map[string]any)
-		template, _ := spec["template"].(map[string]any)
-		metadata, _ := template["metadata"].(map[string]any)
-		labels, _ := metadata["labels"].(map[string]any)
-		return v != nil && labels[name] == v
+// isDerived tells whether an ownerless label of a Job is one of its Pods', which
+// the server copies where the object has none.
+func (w *walker) isDerived(v any) bool {
+	if k := w.live.ID.Kind; !w.builtin || k != "Job" && k != "ReplicationController" || len(w.path) != 3 || w.path[1].field != "labels" {
+		return false
 	}
-	return false
+	template := []step{fieldStep("spec"), fieldStep("template"), fieldStep("metadata"), fieldStep("labels"), w.path[2]}
+	return equal(at(w.live.Content, template), v)
 }
 
 // dependent tells the defaults of Kubernetes' own kinds that follow from the

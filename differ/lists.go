@@ -30,7 +30,9 @@ func (w *walker) items(declared, live []any, n *node, p place) {
 			continue
 		}
 		mark := w.push(itemStep(n.list, l))
-		w.undeclared(l, n.element, w.ownedItem(p, n.list, l))
+		if owned := w.ownedItem(p, n.list, l); owned.owned() || !w.isDefaultItem(l) {
+			w.undeclared(l, n.element, owned)
+		}
 		w.pop(mark)
 	}
 	if !ordered && !n.list.set && len(w.changes) == before {

@@ -106,9 +106,10 @@ func (o Options) role(w Writer) role {
 }
 
 // legitimate tells whether the owner may own an undeclared field: a controller,
-// and whoever scales through the scale subresource, as autoscalers do.
+// and whoever scales through the scale subresource, as autoscalers do and people
+// should not.
 func (o owner) legitimate() bool {
-	return o.role == controller || o.writer.Subresource == "scale"
+	return o.role == controller || o.writer.Subresource == "scale" && !o.writer.Person
 }
 
 // place is where each owner's records stand for one place of the object: nil for

@@ -87,7 +87,7 @@ func (w *walker) ownerless(live any, n *node) {
 // way in every cluster.
 func (w *walker) unexplained(live any) bool {
 	inPod := w.pod && w.path[0].field == "spec"
-	if w.root == nil || inPod || live == nil || w.isAssigned() || w.isOutlived(live) || w.isNewer() {
+	if w.root == nil || inPod || live == nil || w.isAssigned() || w.isDerived(live) || w.isOutlived(live) || w.isNewer() {
 		return false
 	}
 	w.presumed = w.presumed || !w.options.Mutated
@@ -115,7 +115,7 @@ func (w *walker) splits(live any, n *node) bool {
 	}
 	switch l := live.(type) {
 	case map[string]any:
-		if len(n.fields) > 0 {
+		if len(n.fields) > 0 && len(l) > 0 {
 			w.fields(nil, l, n, nil, w.skipWithin())
 			return true
 		}
@@ -173,9 +173,13 @@ func (w *walker) byApply(p place) bool {
 }
 
 // partly tells whether the owners of an undeclared value own only some of its
-// parts, so that the others are the server's defaults. Who made the place itself
-// has a record of it, ".", and owns all that came with it.
+// parts, so that the others are the server's defaults: of a structure that the
+// server makes itself, or of a list. Who made the place itself has a record of it,
+// ".", and owns all that came with it.
 func (w *walker) partly(live any, n *node, p place) bool {
+	if _, ok := live.(map[string]any); ok && n != nil && len(n.fields) > 0 && !w.isMade() {
+		return false
+	}
 	for _, fields := range p {
 		if _, made := fields["."]; made {
 			return false
@@ -198,6 +202,13 @@ func (w *walker) partly(live any, n *node, p place) bool {
 		}
 	}
 	return false
+}
+
+// isMade tells whether the server makes the structure at the current place where
+// it is absent.
+func (w *walker) isMade() bool {
+	_, ok := w.defaultHere().(map[string]any)
+	return ok
 }
 
 // atMetadata tells whether the walk stands on the metadata of a template.

@@ -80,3 +80,24 @@ func (w *walker) inAnotherVersion() (owner, bool) {
 	}
 	return found, ok
 }
+
+// writerAbove returns who wrote a place above the current one as a whole, in a
+// version in which that has no parts.
+func (w *walker) writerAbove() Writer {
+	other, ok := w.inAnotherVersion()
+	if !ok || other.role == deployer {
+		return Writer{}
+	}
+	fields := other.fields
+	for _, s := range w.path {
+		next, ok := fields["f:"+s.field].(map[string]any)
+		switch {
+		case s.list != nil || !ok:
+			return Writer{}
+		case len(next) == 0:
+			return other.writer
+		}
+		fields = next
+	}
+	return Writer{}
+}

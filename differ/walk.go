@@ -99,7 +99,7 @@ func (w *walker) fields(declared, live map[string]any, n *node, p place, skip fu
 		owned := w.ownedField(p, name)
 		d, ok := declared[name]
 		switch {
-		case ok && w.builtin && blank(d) && w.isDefault(w.parent(), name, l, live, n):
+		case ok && w.unsaid(d) && !n.nullable(name) && w.isDefault(w.parent(), name, l, live, n):
 		case ok && d == nil && n.nullable(name):
 			w.leaf(nil, l, n.field(name), owned)
 		case ok:
@@ -179,7 +179,7 @@ func (w *walker) value(declared, live any, n *node, p place) {
 // declare it, but that the deployer who applies null owns what the server puts
 // there.
 func (w *walker) unset(live any, n *node, p place) {
-	if w.onlyDeployers(p) || !p.owned() {
+	if w.onlyDeployers(p) && !w.divided(p) && (w.isAssigned() || w.isOutlived(live) || w.isNewer()) {
 		return
 	}
 	w.undeclared(live, n, p)
@@ -217,7 +217,7 @@ func (w *walker) leaf(declared, live any, n *node, p place) {
 	case known:
 		w.change(Modified, declared, live, last.writer)
 	default:
-		w.change(Modified, declared, live, Writer{})
+		w.change(Modified, declared, live, w.writerAbove())
 	}
 }
 

@@ -75,10 +75,11 @@ func (w *walker) within(declared, live any, n *node, in whole) bool {
 func (w *walker) fieldsWithin(declared, live map[string]any, n *node, in whole) bool {
 	for name, v := range declared {
 		l, ok := live[name]
-		if ok && w.builtin && blank(v) && w.isDefault(in.field, name, l, live, n) {
-			continue // what is declared empty is as good as absent
-		}
-		if !ok && !w.mayLack(v) || ok && v != nil && !w.within(v, l, n.field(name), whole{name, in.open}) {
+		switch {
+		case !ok && !w.mayLack(v):
+			return false
+		case ok && w.unsaid(v) && w.isDefault(in.field, name, l, live, n):
+		case ok && !w.within(v, l, n.field(name), whole{name, in.open}):
 			return false
 		}
 	}
@@ -92,6 +93,10 @@ func (w *walker) fieldsWithin(declared, live map[string]any, n *node, in whole) 
 	}
 	return true
 }
+
+// unsaid tells whether what is declared is as good as absent, so that the server
+// fills in its default.
+func (w *walker) unsaid(declared any) bool { return declared == nil || w.builtin && blank(declared) }
 
 // mayLack tells whether the server may have dropped a declared value. What it is
 // known to drop is marked; of a kind without a schema it is a guess.
