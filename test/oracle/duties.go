@@ -62,7 +62,7 @@ func (t truth) releases(said []differ.Change) []string {
 		}
 	}
 	for _, q := range released.sorted() {
-		if who := roles(t.among(q)); !t.byApply.removed.covered(q) && !who[Deployer] && !who[Impostor] && !t.emptied.covered(q) {
+		if who := roles(t.among(q)); !t.byApply.removed.covered(q) && !who[Deployer] && !who[Impostor] && !t.emptied.covered(q) && !t.ledger.masked {
 			wrong = append(wrong, "released: false alarm about "+q)
 		}
 	}
@@ -119,7 +119,7 @@ func (t truth) duty(p string) duty {
 		return liberty
 	case who[Person]:
 		return mention
-	case slices.ContainsFunc(holds, func(h hold) bool { return h.Way == Update }):
+	case slices.ContainsFunc(holds, func(h hold) bool { return h.Way == Update || h.Way == ClientSide && !h.recorded }):
 		return liberty // perhaps a default, which a deployer that updates owns too
 	}
 	return releaseOnly

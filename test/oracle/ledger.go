@@ -76,6 +76,14 @@ func (l *ledger) forget() {
 	}
 }
 
+// forgetClientSide notes that the record which client-side apply keeps itself is
+// gone.
+func (l *ledger) forgetClientSide() {
+	for p, holds := range l.holds {
+		l.holds[p] = every(holds, func(h hold) hold { h.recorded = h.recorded && h.Way != ClientSide; return h })
+	}
+}
+
 func every(holds []hold, change func(hold) hold) []hold {
 	changed := make([]hold, len(holds))
 	for i := range holds {

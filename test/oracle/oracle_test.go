@@ -21,7 +21,7 @@ import (
 
 var (
 	count   = flag.Int("n", 500, "number of edits that are judged")
-	seed    = flag.Uint64("seed", 12, "seed of the programs; 0 takes a fresh one")
+	seed    = flag.Uint64("seed", 31, "seed of the programs; 0 takes a fresh one")
 	without = flag.String("without", strings.Join(notYetKinds, ","), "kinds that are left out, with commas")
 	only    = flag.String("only", "", "only objects of this kind")
 	leave   = flag.String("off", strings.Join(notYet, ","), "features that are left out, with commas")
@@ -35,13 +35,7 @@ var (
 )
 
 // At these features of programs, and these kinds, the differ is not right yet.
-var (
-	notYet      = []string{"forge", "impostor", "uncommitted", "commit", "empty", "client-side", "deployer-update", "version"}
-	notYetKinds = []string{
-		"LimitRange", "Namespace", "CertificateSigningRequest", "ClusterRole", "PriorityLevelConfiguration", "CSIDriver",
-		"ResourceClaim", "ResourceClaimTemplate", "ServiceAccount", "IngressClass",
-	}
-)
+var notYet, notYetKinds []string
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m, 0, &env)) }
 

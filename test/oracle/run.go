@@ -139,7 +139,9 @@ func (r *run) note(s Step, before, asked, after *unstructured.Unstructured) erro
 		if meant, err = fieldsOf(r.types, stored(asked)); err != nil {
 			return err
 		}
-	case s.Version == "" && s.Way != Scale:
+	case s.Way == Scale:
+		meant = places{".spec.replicas": true}
+	case s.Version == "":
 		// An empty value asks for nothing that the server could not fill in.
 		wanted, err := compare(r.types, nonEmpty(before), nonEmpty(stored(asked)))
 		if err != nil {
@@ -156,6 +158,9 @@ func (r *run) note(s Step, before, asked, after *unstructured.Unstructured) erro
 	}
 	if s.forges() || len(after.GetManagedFields()) == 0 {
 		r.ledger.forget()
+	}
+	if s.Role != Deployer && before.GetAnnotations()[lastApplied] != after.GetAnnotations()[lastApplied] {
+		r.ledger.forgetClientSide()
 	}
 	r.ledger.masked = r.ledger.masked || s.masks()
 	return nil

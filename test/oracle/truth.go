@@ -96,7 +96,29 @@ func compare(types managedfields.TypeConverter, a, b *unstructured.Unstructured)
 	if err != nil {
 		return difference{}, err
 	}
-	return difference{placesOf(c.Added), placesOf(c.Modified), placesOf(c.Removed)}, nil
+	d := difference{placesOf(c.Added), placesOf(c.Modified), placesOf(c.Removed)}
+	// An empty list of keyed items is no difference to Compare.
+	before, err := fieldsOf(types, a)
+	if err != nil {
+		return difference{}, err
+	}
+	after, err := fieldsOf(types, b)
+	if err != nil {
+		return difference{}, err
+	}
+	d.added.addNew(after, before)
+	d.removed.addNew(before, after)
+	return d, nil
+}
+
+// addNew adds the places of there that have no counterpart, in whole or in part,
+// among others.
+func (p places) addNew(there, others places) {
+	for path := range there.without(others) {
+		if !p[path] && !others.covered(path) {
+			p[path] = true
+		}
+	}
 }
 
 // fieldsOf are the places that an object has.

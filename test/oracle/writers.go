@@ -42,11 +42,12 @@ func (t truth) mayBe(w differ.Writer, place string, last hold, holds []hold) boo
 		!t.written(w.Manager).Before(t.written(last.Manager)) && t.ledger.touched(place, 0, toucher)
 }
 
-// written is when the server says that the manager last wrote.
+// written is when the server says that the manager last wrote anything but the
+// status.
 func (t truth) written(manager string) time.Time {
 	var last time.Time
 	for _, record := range t.live.GetManagedFields() {
-		if record.Manager == manager && record.Time != nil && record.Time.After(last) {
+		if record.Manager == manager && record.Subresource != "status" && record.Time != nil && record.Time.After(last) {
 			last = record.Time.Time
 		}
 	}
