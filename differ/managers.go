@@ -50,7 +50,6 @@ var KnownDeployers = []string{
 	"ci-deploy",
 	"kubectl/Apply", // kubectl apply --server-side
 	"kubectl-client-side-apply",
-	"before-first-apply",
 	"argocd-controller",
 	"argocd-application-controller",
 	"kustomize-controller",
@@ -72,9 +71,11 @@ var KnownHumanTools = []string{
 	"kubectl-autoscale",
 	"kubectl-client-side-apply",
 	"kubectl-create",
+	"kubectl-debug",
 	"kubectl-edit",
 	"kubectl-expose",
 	"kubectl-label",
+	"kubectl-last-applied",
 	"kubectl-patch",
 	"kubectl-replace",
 	"kubectl-rollout",
@@ -86,12 +87,46 @@ var KnownHumanTools = []string{
 	"node-fetch", // Lens
 	"Lens",
 	"OpenLens",
-	"Mozilla", // consoles in a browser
+	"Freelens",
+	"Headlamp*",
+	"argocd-server", // actions on Argo CD's page, such as a restart
+	"Mozilla",       // consoles in a browser
 	"dashboard",
 	"octant",
 	"okteto",
 	"python-requests",
 	"curl",
+}
+
+// assignRoles tells what each owner of an object is to us. Where nobody has named
+// the deployer it is whoever is known as one; but what one of those that are no
+// tools of people has written was not deployed with kubectl, so that a manifest
+// that somebody applies by hand is no deployment.
+func (o Options) assignRoles(owners []owner) {
+	byMachine := slices.ContainsFunc(owners, func(by owner) bool {
+		return !by.writer.Person && matchesAny(KnownDeployers, by.writer)
+	})
+	for i := range owners {
+		w := owners[i].writer
+		owners[i].role = o.role(w, byMachine && w.Person)
+	}
+}
+
+// role tells what a writer is to us: what somebody has named it, else what it is
+// known as. A known deployer that works by hand is none.
+func (o Options) role(w Writer, byHand bool) role {
+	switch {
+	case matchesAny(o.Deployers, w):
+		return deployer
+	case matchesAny(o.Controllers, w):
+		return controller
+	case len(o.Deployers) == 0 && !byHand && matchesAny(KnownDeployers, w):
+		return deployer
+	case matchesAny(KnownControllers, w):
+		return controller
+	default:
+		return foreign
+	}
 }
 
 // deployerMarks are the labels and annotations with which deployers mark what
@@ -117,8 +152,11 @@ var deployerMarks = []string{
 }
 
 // isMark tells whether name is that of a label or annotation by which deployers
-// mark what they deploy.
-func isMark(name string) bool {
+// mark what they deploy. Argo CD may track by a label that is everybody's.
+func isMark(name string, by Writer) bool {
+	if name == "app.kubernetes.io/instance" {
+		return strings.HasPrefix(by.Manager, "argocd-")
+	}
 	return slices.ContainsFunc(deployerMarks, func(mark string) bool {
 		prefix, wild := strings.CutSuffix(mark, "*")
 		return name == mark || wild && strings.HasPrefix(name, prefix)

@@ -45,12 +45,13 @@ func owners(live object.Object, o Options) []owner {
 		if live.ID.Group == "" && live.ID.Kind == "Secret" {
 			fields = ofStored(fields)
 		}
-		owner := newOwner(record, fields, live.ID, o)
-		if owner.writer.Manager == unrecordedManager && owner.role != deployer {
+		by := newOwner(record, fields, live.ID)
+		if by.writer.Manager == unrecordedManager && !matchesAny(o.Deployers, by.writer) {
 			continue
 		}
-		result = append(result, owner)
+		result = append(result, by)
 	}
+	o.assignRoles(result)
 	return result
 }
 
@@ -78,7 +79,7 @@ func ofStored(fields map[string]any) map[string]any {
 	return result
 }
 
-func newOwner(record, fields map[string]any, id object.ID, o Options) owner {
+func newOwner(record, fields map[string]any, id object.ID) owner {
 	text := func(key string) string { s, _ := record[key].(string); return s }
 	w := Writer{Manager: text("manager"), Operation: text("operation"), Subresource: text("subresource")}
 	w.Time, _ = time.Parse(time.RFC3339, text("time")) // an unreadable time is an unknown one
@@ -87,22 +88,7 @@ func newOwner(record, fields map[string]any, id object.ID, o Options) owner {
 	if _, short, ok := strings.Cut(version, "/"); ok && version != id.APIVersion() {
 		fields = inVersion(fields, id.Kind, short, id.Version)
 	}
-	return owner{role: o.role(w), writer: w, version: version, fields: fields}
-}
-
-func (o Options) role(w Writer) role {
-	deployers := o.Deployers
-	if len(deployers) == 0 {
-		deployers = KnownDeployers
-	}
-	switch {
-	case matchesAny(deployers, w):
-		return deployer
-	case matchesAny(KnownControllers, w), matchesAny(o.Controllers, w):
-		return controller
-	default:
-		return foreign
-	}
+	return owner{writer: w, version: version, fields: fields}
 }
 
 // legitimate tells whether the owner may own an undeclared field: a controller,

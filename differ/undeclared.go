@@ -16,7 +16,7 @@ func (w *walker) undeclared(live any, n *node, p place) {
 		w.fields(nil, fields, n, p, w.skipWithin())
 	case by == claims{}:
 		w.ownerless(live, n)
-	case by == claims{deployer: true} && w.atMark():
+	case by == claims{deployer: true} && w.atMark(p):
 	case w.atLeader() && !by.deployer && !w.lastWriter(p).writer.Person:
 		w.controlled(live, w.lastWriter(p))
 	case (w.ignoresWithin() || !by.controller && w.partly(live, n, p)) && w.divide(live, n, p):
@@ -224,9 +224,9 @@ func (w *walker) atLabels() bool {
 
 // atMark tells whether the walk stands on a label or annotation by which deployers
 // mark what they deploy.
-func (w *walker) atMark() bool {
+func (w *walker) atMark(p place) bool {
 	return len(w.path) == 3 && w.path[0].field == "metadata" &&
-		(w.path[1].field == "labels" || w.path[1].field == "annotations") && isMark(w.path[2].field)
+		(w.path[1].field == "labels" || w.path[1].field == "annotations") && isMark(w.path[2].field, w.lastWriter(p).writer)
 }
 
 // atLeader tells whether the walk stands where a controller's replicas write which

@@ -137,7 +137,7 @@ func cases() map[string]test {
 		"a dropped field that a person applied to what a deployer deploys": {
 			live: "a: '1', b: '1'", records: []string{"pulumi-kubernetes-1a2b Apply 12:30 a", "kubectl Apply 13:00 b"},
 			commits: []commit{{"12:00", "a: '1'"}, {"10:00", "a: '1', b: '1'"}},
-			want:    map[string]int{"released data.b": -1}, looked: 0,
+			want:    map[string]int{"added data.b": -1}, looked: 0,
 		},
 		"deployed with kubectl and nothing else": {
 			live: "a: '1'", records: []string{"before-first-apply Update 09:00 a", "kubectl Apply 10:30 a"},
