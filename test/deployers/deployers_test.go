@@ -14,7 +14,6 @@ type deployer struct {
 	first, second, custom string
 	noJob                 bool // it cannot deploy a Job twice
 	deploy                deploy
-	waits                 string // for what in the differ; then it is skipped
 }
 
 // deploy brings a release of the shop into the cluster.
@@ -23,29 +22,21 @@ type deploy = func(t *testing.T, s shop, version int)
 var deployers = []deployer{
 	{name: "server-side", first: "kubectl", deploy: kubectl("apply", "--server-side")},
 	{name: "server-side-ci", first: "ci-deploy", deploy: kubectl("apply", "--server-side", "--field-manager=ci-deploy")},
-	{name: "client-side", first: "kubectl-client-side-apply", deploy: kubectl("apply"), waits: items},
+	{name: "client-side", first: "kubectl-client-side-apply", deploy: kubectl("apply")},
 	{name: "create-then-apply", first: "kubectl-create", second: "kubectl-client-side-apply",
-		deploy: first(kubectl("create", "--save-config"), kubectl("apply")), waits: defaults},
+		deploy: first(kubectl("create", "--save-config"), kubectl("apply"))},
 	{name: "replace", first: "kubectl-create", second: "kubectl-replace", noJob: true,
-		deploy: first(kubectl("create"), kubectl("replace")), waits: defaults},
-	{name: "helm3", first: "helm", deploy: helm("helm-v3"), waits: updates},
-	{name: "helm4", first: "helm", deploy: helm("helm-v4"), waits: marks},
-	{name: "helm4-client-side", first: "helm", deploy: helm("helm-v4", "--server-side=false"), waits: updates},
-	{name: "argo", first: "argocd-controller", deploy: argo(), waits: marks},
-	{name: "argo-server-side", first: "argocd-controller", deploy: argo("--server-side"), waits: marks},
-	{name: "argo-replace", first: "argocd-application-controller", noJob: true, deploy: argo("--replace"), waits: updates},
-	{name: "flux-kustomize", first: "kustomize-controller", deploy: flux, waits: marks},
-	{name: "flux-helm", first: "helm-controller", deploy: gitops("helm", "helm-controller"), waits: marks},
-	{name: "terraform", first: "HashiCorp", custom: "Terraform", deploy: terraform, waits: updates},
+		deploy: first(kubectl("create"), kubectl("replace"))},
+	{name: "helm3", first: "helm", deploy: helm("helm-v3")},
+	{name: "helm4", first: "helm", deploy: helm("helm-v4")},
+	{name: "helm4-client-side", first: "helm", deploy: helm("helm-v4", "--server-side=false")},
+	{name: "argo", first: "argocd-controller", deploy: argo()},
+	{name: "argo-server-side", first: "argocd-controller", deploy: argo("--server-side")},
+	{name: "argo-replace", first: "argocd-application-controller", noJob: true, deploy: argo("--replace", "--track-by-label")},
+	{name: "flux-kustomize", first: "kustomize-controller", deploy: flux},
+	{name: "flux-helm", first: "helm-controller", deploy: gitops("helm", "helm-controller")},
+	{name: "terraform", first: "HashiCorp", custom: "Terraform", deploy: terraform},
 }
-
-// What the differ does not know yet, so that a test waits for it.
-const (
-	marks    = "labels and annotations by which deployers mark objects are told as released"
-	defaults = "not all defaults are known whose recorded owner is no deployer"
-	updates  = "what git drops is not told where an update owns it and no annotation tells what was applied"
-	items    = "an item that client-side apply owns and git drops is told field by field"
-)
 
 // first deploys the first release in one way and the others in another.
 func first(one, others deploy) deploy {
@@ -94,9 +85,6 @@ func gitops(engine, name string, args ...string) deploy {
 func TestDeployers(t *testing.T) {
 	for _, d := range deployers {
 		t.Run(d.name, func(t *testing.T) {
-			if d.waits != "" {
-				t.Skip(d.waits)
-			}
 			t.Parallel()
 			s := newShop(t)
 			s.noJob = d.noJob

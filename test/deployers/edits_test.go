@@ -34,6 +34,10 @@ var edits = []edit{
 		[]string{"label", "--overwrite", "deployment/web", "team=red"}},
 	{`drift/added ` + web + ` metadata.annotations["example.com/why"] by kubectl-annotate`,
 		[]string{"annotate", "deployment/web", "example.com/why=because"}},
+	{`drift/added ` + web + ` metadata.annotations["argocd.argoproj.io/tracking-id"] by kubectl-annotate`, // a deployer's own mark, forged
+		[]string{"annotate", "--overwrite", "deployment/web", "argocd.argoproj.io/tracking-id=other"}},
+	{`drift/added ConfigMap/shop metadata.labels["app.kubernetes.io/managed-by"] by kubectl-label`,
+		[]string{"label", "--overwrite", "configmap/shop", "app.kubernetes.io/managed-by=nobody"}},
 	{"drift/modified StatefulSet/db spec.replicas by kubectl",
 		[]string{"scale", "statefulset/db", "--replicas=3"}},
 	{"drift/added StatefulSet/db spec.template.spec.dnsPolicy by kubectl-patch", // another value than the default's

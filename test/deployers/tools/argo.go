@@ -19,7 +19,7 @@ import (
 const steps = 100
 
 // argo syncs the objects as Argo CD's application controller does: each marked as
-// the application's by an annotation, then one sync of its engine.
+// the application's, then one sync of its engine.
 func argo(ctx context.Context, s sync) error {
 	kubectl := &kube.KubectlCmd{Log: logr.Discard(), Tracer: tracing.NopTracer{}}
 	live := make([]*unstructured.Unstructured, len(s.objects))
@@ -63,8 +63,11 @@ func argo(ctx context.Context, s sync) error {
 	return fmt.Errorf("the sync did not end within %d steps", steps)
 }
 
-// track annotates an object as Argo CD does by default since version 3.
+// track marks an object as the application's.
 func track(o *unstructured.Unstructured, s sync) error {
+	if s.byLabel {
+		return unstructured.SetNestedField(o.Object, s.app, "metadata", "labels", "app.kubernetes.io/instance")
+	}
 	gk := schema.GroupKind{Group: o.GroupVersionKind().Group, Kind: o.GetKind()}
 	return unstructured.SetNestedField(o.Object,
 		fmt.Sprintf("%s:%s/%s:%s/%s", s.app, gk.Group, gk.Kind, s.namespace, o.GetName()),

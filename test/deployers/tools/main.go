@@ -26,6 +26,7 @@ type sync struct {
 	namespace  string
 	serverSide bool // for Argo CD
 	replace    bool // the same
+	byLabel    bool // the same
 	objects    []*unstructured.Unstructured
 }
 
@@ -50,6 +51,7 @@ func run(ctx context.Context, args []string, manifests io.Reader) error {
 	flags.StringVar(&s.namespace, "namespace", "default", "where its objects go")
 	flags.BoolVar(&s.serverSide, "server-side", false, "sync with ServerSideApply=true")
 	flags.BoolVar(&s.replace, "replace", false, "sync with Replace=true")
+	flags.BoolVar(&s.byLabel, "track-by-label", false, "mark the objects by a label, as Argo CD did before version 3")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
