@@ -69,7 +69,7 @@ type Assessment struct {
 // error is about what the assessments had to do without, and says what that means
 // for them; they stand.
 func All(ctx context.Context, declared []object.Object, source Source, o Options) ([]Assessment, error) {
-	p := pass{source: source, options: o}
+	p := pass{source: source, options: o, moved: map[object.ID]error{}}
 	wanted := p.place(declared)
 	ids := make([]object.ID, 0, len(wanted))
 	for _, d := range wanted {
@@ -104,7 +104,8 @@ type pass struct {
 	options Options
 	types   *differ.Schemas
 	done    []Assessment
-	notes   []error // about what could not be read
+	notes   []error             // about what could not be read
+	moved   map[object.ID]error // objects that are compared in another version, and why
 
 	mutators mutators
 }
@@ -135,9 +136,15 @@ func (p *pass) place(declared []object.Object) []object.Object {
 	return wanted
 }
 
-// placed gives one object its namespace, unless its kind is not known.
+// placed gives one object its namespace, unless its kind is not known, and the
+// version in which its kind is served.
 func (p *pass) placed(d object.Object) (object.Object, error) {
 	r, err := p.source.Resource(d.ID.Group, d.ID.Version, d.ID.Kind)
+	other := new(cluster.OtherVersionError)
+	if errors.As(err, &other) {
+		d, r, err = inVersion(d, other.Served), other.Served, nil
+		defer func() { p.moved[d.ID] = other }()
+	}
 	switch {
 	case err != nil:
 	case !r.Namespaced:
@@ -202,7 +209,20 @@ func (p *pass) one(ctx context.Context, d object.Object, answer cluster.Answer) 
 	case answer.Object.Content == nil:
 		return unknown(d, errors.New("nothing is known about it")), nil
 	}
+	if moved := p.moved[d.ID]; moved != nil && !p.typeOf(d.ID).Knows(d.Content) {
+		return unknown(d, moved), nil // git says what the served version has no words for
+	}
 	return Assessment{}, p.compare(ctx, d, answer.Object)
+}
+
+func (p *pass) typeOf(id object.ID) differ.Type { return p.types.Type(id.Group, id.Version, id.Kind) }
+
+// inVersion returns an object in another version of its kind.
+func inVersion(o object.Object, served cluster.Resource) object.Object {
+	o.ID.Version = served.Version
+	o.Content = maps.Clone(o.Content)
+	o.Content["apiVersion"] = o.ID.APIVersion()
+	return o
 }
 
 // compare asks what to make of an object that is there.
@@ -212,7 +232,7 @@ func (p *pass) compare(ctx context.Context, d, live object.Object) *question {
 		q.ruling = p.ruling(d, live)
 		return q.ruling.ignores
 	})
-	c := lag.Comparison{Live: live, Type: p.types.Type(d.ID.Group, d.ID.Version, d.ID.Kind), Options: p.options.Compare}
+	c := lag.Comparison{Live: live, Type: p.typeOf(d.ID), Options: p.options.Compare}
 	c.Options.Ignore = rules
 	q.diff = differ.Compare(d, live, c.Type, c.Options)
 	if q.diff.PresumesNoMutation && p.mutated(ctx, d.ID) {

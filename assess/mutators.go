@@ -31,5 +31,5 @@ func (p *pass) mutated(ctx context.Context, id object.ID) bool {
 		return true
 	}
 	r, err := p.source.Resource(id.Group, id.Version, id.Kind)
-	return err != nil || m.found.Concern(r)
+	return err != nil || m.found.Concern(r, id.Namespace)
 }

@@ -18,6 +18,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/version"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 )
@@ -142,7 +143,32 @@ func (c *Cluster) Resource(group, version, kind string) (Resource, error) {
 	if err, ok := c.broken[gvk.GroupVersion()]; ok {
 		return Resource{}, fmt.Errorf("the API service of %s does not answer, so its kinds are not known: %w", gvk.GroupVersion(), err)
 	}
+	if other, ok := c.newest(gvk.GroupKind()); ok {
+		return Resource{}, &OtherVersionError{APIVersion: gvk.GroupVersion().String(), Served: other}
+	}
 	return Resource{}, fmt.Errorf("%w: %s in %s", ErrNotServed, kind, gvk.GroupVersion())
+}
+
+// OtherVersionError says that a kind is not served in the wanted version, but in
+// another, in which its objects are there.
+type OtherVersionError struct {
+	APIVersion string   // as wanted
+	Served     Resource // in the newest version that is served
+}
+
+func (e *OtherVersionError) Error() string {
+	return fmt.Sprintf("the API server serves %s not in %s, but in %s: change its apiVersion in git", e.Served.Kind, e.APIVersion, apiVersion(e.Served))
+}
+
+// newest returns a kind in the newest of the versions in which it is served.
+func (c *Cluster) newest(kind schema.GroupKind) (Resource, bool) {
+	var found Resource
+	for gvk, r := range c.kinds {
+		if gvk.GroupKind() == kind && (found.Version == "" || version.CompareKubeAwareVersionStrings(r.Version, found.Version) > 0) {
+			found = r
+		}
+	}
+	return found, found.Version != ""
 }
 
 // GroupVersions returns every group version that the server serves, sorted.

@@ -8,6 +8,9 @@ import (
 	"slices"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"plumbline.dev/plumbline/object"
 )
@@ -15,17 +18,23 @@ import (
 // Mutators are the webhooks and policies that may change objects on their way
 // into the cluster, in the name of whoever writes them.
 type Mutators struct {
-	rules []admissionregistrationv1.RuleWithOperations
+	rules []mutation
+}
+
+// mutation is what one rule of a webhook or policy is about.
+type mutation struct {
+	admissionregistrationv1.RuleWithOperations
+	namespaces *metav1.LabelSelector
 }
 
 // Mutators reads which mutating webhooks and policies there are: one LIST for
-// each of the two kinds that the server serves. Selectors are left out of account,
-// so that what they say is at most too much.
+// each of the two kinds that the server serves. Of selectors only those are taken
+// into account that name namespaces, so that what is said is at most too much.
 func (c *Cluster) Mutators(ctx context.Context) (Mutators, error) {
 	var m Mutators
 	var errs []error
 	for _, kind := range []string{"MutatingWebhookConfiguration", "MutatingAdmissionPolicy"} {
-		resource, ok := c.newest(admissionregistrationv1.GroupName, kind)
+		resource, ok := c.newest(schema.GroupKind{Group: admissionregistrationv1.GroupName, Kind: kind})
 		if !ok {
 			continue
 		}
@@ -39,16 +48,6 @@ func (c *Cluster) Mutators(ctx context.Context) (Mutators, error) {
 		return Mutators{}, fmt.Errorf("reading which webhooks and policies change objects on their way: %w", err)
 	}
 	return m, nil
-}
-
-// newest returns a kind in the newest version of the group that has it.
-func (c *Cluster) newest(group, kind string) (Resource, bool) {
-	for _, version := range []string{"v1", "v1beta1", "v1alpha1"} {
-		if r, err := c.Resource(group, version, kind); err == nil {
-			return r, true
-		}
-	}
-	return Resource{}, false
 }
 
 // each calls do for every object of a group.
@@ -70,7 +69,7 @@ func (c *Cluster) each(ctx context.Context, g group, do func(object.Object) erro
 }
 
 // rulesOf returns what a webhook configuration or a policy is about.
-func rulesOf(o object.Object) ([]admissionregistrationv1.RuleWithOperations, error) {
+func rulesOf(o object.Object) ([]mutation, error) {
 	var parsed struct {
 		Webhooks []admissionregistrationv1.MutatingWebhook
 		Spec     struct {
@@ -84,25 +83,42 @@ func rulesOf(o object.Object) ([]admissionregistrationv1.RuleWithOperations, err
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.ID, err)
 	}
-	var rules []admissionregistrationv1.RuleWithOperations
+	var rules []mutation
 	for _, w := range parsed.Webhooks {
-		rules = append(rules, w.Rules...)
+		for _, r := range w.Rules {
+			rules = append(rules, mutation{r, w.NamespaceSelector})
+		}
 	}
 	if m := parsed.Spec.MatchConstraints; m != nil {
 		for _, r := range m.ResourceRules {
-			rules = append(rules, r.RuleWithOperations)
+			rules = append(rules, mutation{r.RuleWithOperations, m.NamespaceSelector})
 		}
 	}
 	return rules, nil
 }
 
 // Concern tells whether any of them may change objects of a kind, in whatever
-// version it is written.
-func (m Mutators) Concern(r Resource) bool {
-	return slices.ContainsFunc(m.rules, func(rule admissionregistrationv1.RuleWithOperations) bool {
+// version it is written. Namespace is "" for what has none.
+func (m Mutators) Concern(r Resource, namespace string) bool {
+	return slices.ContainsFunc(m.rules, func(rule mutation) bool {
 		return contains(rule.APIGroups, r.Group, "*") && contains(rule.Resources, r.Plural, "*", "*/*", r.Plural+"/*") &&
 			contains(rule.Operations, admissionregistrationv1.Create, admissionregistrationv1.Update, admissionregistrationv1.OperationAll) &&
-			(rule.Scope == nil || *rule.Scope == admissionregistrationv1.AllScopes || r.Namespaced == (*rule.Scope == admissionregistrationv1.NamespacedScope))
+			(rule.Scope == nil || *rule.Scope == admissionregistrationv1.AllScopes || r.Namespaced == (*rule.Scope == admissionregistrationv1.NamespacedScope)) &&
+			(!r.Namespaced || mayBeIn(rule.namespaces, namespace))
+	})
+}
+
+// mayBeIn tells whether a selector of namespaces may select one. Of their labels
+// only the one that holds the name is known here.
+func mayBeIn(selector *metav1.LabelSelector, namespace string) bool {
+	parsed, err := metav1.LabelSelectorAsSelector(selector)
+	if selector == nil || err != nil {
+		return true
+	}
+	requirements, _ := parsed.Requirements()
+	known := labels.Set{"kubernetes.io/metadata.name": namespace}
+	return !slices.ContainsFunc(requirements, func(r labels.Requirement) bool {
+		return known.Has(r.Key()) && !r.Matches(known)
 	})
 }
 

@@ -22,6 +22,30 @@ type Type struct {
 // Known tells whether a schema stands behind the type.
 func (t Type) Known() bool { return t.root != nil }
 
+// Knows tells whether the type has a schema that has all fields of content.
+func (t Type) Knows(content map[string]any) bool { return t.Known() && t.root.covers(content) }
+
+func (n *node) covers(v any) bool {
+	if n == nil {
+		return true
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		for name, field := range v {
+			if len(n.fields) > 0 && !n.knows(name) || !n.field(name).covers(field) {
+				return false
+			}
+		}
+	case []any:
+		for _, item := range v {
+			if !n.element.covers(item) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // node is the structure at one place. A nil node is deduced.
 type node struct {
 	fields  map[string]field // of a mapping with named fields

@@ -19,7 +19,7 @@ func (w *walker) undeclared(live any, n *node, p place) {
 	case by == claims{deployer: true} && w.atMark(p):
 	case w.atLeader() && !by.deployer && !w.lastWriter(p).writer.Person:
 		w.controlled(live, w.lastWriter(p))
-	case (w.ignoresWithin() || !by.controller && w.partly(live, n, p)) && w.divide(live, n, p):
+	case (w.ignoresWithin() || w.partly(live, n, p, by)) && w.divide(live, n, p):
 	case by == claims{foreign: true}:
 		w.change(Added, nil, live, w.lastWriter(p).writer)
 	case by == claims{controller: true}:
@@ -174,10 +174,11 @@ func (w *walker) byApply(p place) bool {
 
 // partly tells whether the owners of an undeclared value own only some of its
 // parts, so that the others are the server's defaults: of a structure that the
-// server makes itself, or of a list. Who made the place itself has a record of it,
+// server makes itself, or of a list. Beside a controller's parts each is looked at
+// for itself, so that they hide nothing. Who made the place itself has a record of it,
 // ".", and owns all that came with it.
-func (w *walker) partly(live any, n *node, p place) bool {
-	if _, ok := live.(map[string]any); ok && n != nil && len(n.fields) > 0 && !w.isMade() {
+func (w *walker) partly(live any, n *node, p place, by claims) bool {
+	if _, ok := live.(map[string]any); ok && n != nil && len(n.fields) > 0 && !by.controller && !w.isMade() && w.path[len(w.path)-1].list == nil {
 		return false
 	}
 	for _, fields := range p {

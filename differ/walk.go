@@ -200,7 +200,7 @@ func (w *walker) leftToServer(declared any, p place) bool {
 func (w *walker) leaf(declared, live any, n *node, p place) {
 	if p.owned() {
 		w.attributed++
-	} else if !blank(live) { // an update leaves no record of what is empty
+	} else if !blank(live) && !w.wasApplied() { // an update leaves no record of what is empty
 		w.ownerlessLeaves++
 	}
 	if equal(declared, live) || n.sameQuantity(declared, live) || w.completed(w.withoutAdmitted(declared), w.withoutAdmitted(live), n, p) {
