@@ -115,7 +115,7 @@ func (t truth) duty(p string) duty {
 		return liberty // somebody asked for what was there already, and the server may have recorded that
 	case who[Controller] && len(who) == 1 && recorded(holds), slices.ContainsFunc(holds, func(h hold) bool { return h.Way == Scale && h.recorded }):
 		return silence
-	case who[Controller]:
+	case who[Controller], slices.ContainsFunc(holds, func(h hold) bool { return h.Way == Scale }):
 		return liberty
 	case who[Person]:
 		return mention
