@@ -19,7 +19,7 @@ CONTROLPLANE_SOURCES := $(shell find test/controlplane -type f ! -name '*_test.g
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build test lint demo bench oracle generate image verify clean controlplane deployers tools
+.PHONY: help build test lint demo bench oracle fuzz generate image verify clean controlplane deployers tools
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1:\2/p' Makefile | awk -F: '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -44,6 +44,12 @@ bench: build controlplane ## measure against kubectl diff, 1,000 objects
 
 oracle: controlplane ## hold N random objects against the API server (N=10000 SEED=1)
 	@go test ./test/oracle -count=1 -timeout 60m -v -args -n $(or $(N),1000) -seed $(or $(SEED),0)
+
+fuzz: ## fuzz each target for FUZZTIME (30s), one after another
+	@set -e; grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9]+' . | sed 's|/[^/]*:func | |' | sort | while read -r package target; do \
+		echo "$$package $$target"; \
+		go test $$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(FUZZTIME),30s) -fuzzminimizetime 5s -parallel $(or $(WORKERS),1); \
+	done
 
 generate: controlplane ## write the generated files anew
 	@cd test/controlplane && go run ./defaults >../../differ/defaults.json.new

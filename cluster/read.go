@@ -153,6 +153,15 @@ func (c *Cluster) page(ctx context.Context, g group, next string) (page, error) 
 	if err != nil {
 		return page{}, classify(err, "listing "+g.String())
 	}
+	p, err := readPage(data, g.resource)
+	if err != nil {
+		return page{}, fmt.Errorf("listing %s: %w", g, err)
+	}
+	return p, nil
+}
+
+// readPage reads what the API server answers to a LIST.
+func readPage(data []byte, r Resource) (page, error) {
 	var list struct {
 		APIVersion string `json:"apiVersion"`
 		Metadata   struct {
@@ -162,17 +171,20 @@ func (c *Cluster) page(ctx context.Context, g group, next string) (page, error) 
 		Items []map[string]any `json:"items"`
 	}
 	if err := decode(data, &list); err != nil {
-		return page{}, fmt.Errorf("listing %s: %w", g, err)
+		return page{}, err
 	}
-	if list.Items == nil || list.APIVersion != apiVersion(g.resource) { // else an answer that is no list would make all missing
-		return page{}, fmt.Errorf("listing %s: %w", g, errForeign)
+	if list.Items == nil || list.APIVersion != apiVersion(r) { // else an answer that is no list would make all missing
+		return page{}, errForeign
 	}
 	p := page{next: list.Metadata.Continue, pagesLeft: (list.Metadata.RemainingItemCount + pageSize - 1) / pageSize}
 	for _, content := range list.Items {
-		content["apiVersion"], content["kind"] = apiVersion(g.resource), g.resource.Kind
+		if content == nil {
+			return page{}, errForeign
+		}
+		content["apiVersion"], content["kind"] = apiVersion(r), r.Kind
 		o, err := object.FromContent(content)
 		if err != nil {
-			return page{}, fmt.Errorf("listing %s: %w", g, err)
+			return page{}, err
 		}
 		p.objects = append(p.objects, o)
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -76,6 +77,16 @@ func (c *Cluster) components(ctx context.Context, document openapi.GroupVersionW
 	if err != nil {
 		return nil, withoutURL(err)
 	}
+	components, err := readComponents(data)
+	if err != nil {
+		return nil, err
+	}
+	c.keep(file, components)
+	return components, nil
+}
+
+// readComponents reads the schemas of a document, without those that say nothing.
+func readComponents(data []byte) (Components, error) {
 	var parsed struct {
 		Components struct {
 			Schemas Components `json:"schemas"`
@@ -84,10 +95,10 @@ func (c *Cluster) components(ctx context.Context, document openapi.GroupVersionW
 	if err := json.Unmarshal(data, &parsed); err != nil {
 		return nil, err
 	}
+	maps.DeleteFunc(parsed.Components.Schemas, func(_ string, s *spec.Schema) bool { return s == nil })
 	for _, s := range parsed.Components.Schemas {
 		forgetProse(s)
 	}
-	c.keep(file, parsed.Components.Schemas)
 	return parsed.Components.Schemas, nil
 }
 

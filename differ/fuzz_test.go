@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,7 +14,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"plumbline.dev/plumbline/differ"
+	"plumbline.dev/plumbline/finding"
+	"plumbline.dev/plumbline/ignore"
 	"plumbline.dev/plumbline/object"
+	"plumbline.dev/plumbline/policy"
+	"plumbline.dev/plumbline/report"
 )
 
 // fuzzKinds have schemas of every sort, and one has none.
@@ -201,14 +206,39 @@ func checkCompare(t *testing.T, declared, live object.Object, o differ.Options) 
 			t.Fatalf("two comparisons differ:\n%s", cmp.Diff(d, again))
 		}
 	}
-	for i := 1; i < len(d.Changes); i++ {
-		if d.Changes[i-1].Path.Compare(d.Changes[i].Path) > 0 {
-			t.Fatalf("not sorted: %s before %s", d.Changes[i-1].Path, d.Changes[i].Path)
-		}
+	checkOrder(t, d.Changes)
+	other := object.Object{ID: live.ID, Content: withRecordsReversed(live.Content)}
+	if again := differ.Compare(declared, other, typ, o); !reflect.DeepEqual(d, again) {
+		t.Fatalf("with the records in another order the comparison differs:\n%s", cmp.Diff(d, again))
 	}
 	if c := declaredChanges(differ.Compare(live, live, typ, o)); len(c) > 0 {
 		t.Fatalf("an object differs from itself: %v", c)
 	}
+}
+
+// checkOrder wants changes sorted, and none within another. Where a list holds two
+// items of one key, what is said of one may seem to be within the other.
+func checkOrder(t *testing.T, changes []differ.Change) {
+	t.Helper()
+	for i := 1; i < len(changes); i++ {
+		before, after := changes[i-1].Path, changes[i].Path
+		if before.Compare(after) > 0 {
+			t.Fatalf("not sorted: %s before %s", before, after)
+		}
+		ofItem := slices.ContainsFunc(before, func(step any) bool { _, ok := step.(string); return !ok })
+		if !ofItem && len(before) <= len(after) && before.Compare(after[:len(before)]) == 0 {
+			t.Fatalf("%s is within %s", after, before)
+		}
+	}
+}
+
+func withRecordsReversed(content map[string]any) map[string]any {
+	content = runtime.DeepCopyJSON(content)
+	metadata, _ := content["metadata"].(map[string]any)
+	if records, ok := metadata["managedFields"].([]any); ok {
+		slices.Reverse(records)
+	}
+	return content
 }
 
 // declaredChanges are those of declared fields.
@@ -249,6 +279,28 @@ func FuzzManagedFields(f *testing.F) {
 	})
 }
 
+// FuzzLastApplied reads client-side apply's own record, which anyone can write, in
+// any shape.
+func FuzzLastApplied(f *testing.F) {
+	for i, seed := range []string{
+		``, `null`, `7`, `[]`, `{`, `{}`, `{"spec":7}`, `{"spec":{"template":[]}}`, strings.Repeat("[", 20_000), strings.Repeat(`{"spec":`, 20_000),
+		`{"spec":{"template":{"spec":{"containers":[{"name":"b"},7,null,{"name":["b"]}]}},"parts":{"name":"b"},"roles":[{},"s"]},"data":{"a":{}}}`,
+	} {
+		f.Add(byte(i), seed)
+	}
+	f.Fuzz(func(t *testing.T, kind byte, text string) {
+		id := fuzzKinds[int(kind)%len(fuzzKinds)]
+		declared, _ := anyObject(id, `{"metadata":{"name":"x"},"spec":{"replicas":1,"template":{"spec":{"containers":[{"name":"a"}]}},"parts":[{"name":"a"}],"roles":["r"]}}`)
+		live, _ := anyObject(id, `{"metadata":{"name":"x","labels":{"a":"b"},"managedFields":[{"manager":"kubectl-client-side-apply","operation":"Update","fieldsV1":{
+			"f:metadata":{"f:labels":{".":{},"f:a":{}}},"f:data":{"f:a":{}},"f:spec":{"f:replicas":{},"f:paused":{},"f:roles":{"v:\"r\"":{},"v:\"s\"":{}},"f:parts":{"k:{\"name\":\"b\",\"protocol\":\"TCP\"}":{".":{}}},
+			"f:template":{"f:spec":{"f:containers":{"k:{\"name\":\"b\"}":{".":{}}}}}}}}]},
+			"spec":{"replicas":2,"paused":true,"template":{"spec":{"containers":[{"name":"a","image":"i"},{"name":"b"}]}},"parts":[{"name":"a","value":"v"},{"name":"b"}],"roles":["r","s"]},"data":{"a":"b"}}`)
+		metadata, _ := live.Content["metadata"].(map[string]any)
+		metadata["annotations"] = map[string]any{"kubectl.kubernetes.io/last-applied-configuration": text}
+		checkCompare(t, declared, live, differ.Options{})
+	})
+}
+
 // FuzzSecret puts a random value into every place of a Secret that holds one,
 // and looks for it in all that the comparison says.
 func FuzzSecret(f *testing.F) {
@@ -259,8 +311,13 @@ func FuzzSecret(f *testing.F) {
 		random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // reproducible, and no secret but in name
 		value := fmt.Sprintf("s3cr3t-%016x", random.Uint64())
 		declared, live := randomSecret(random, value, manager), randomSecret(random, value, manager)
-		d := differ.Compare(declared, live, typeOf(t, declared.ID), differ.Options{ShowControllers: true})
-		said := fmt.Sprintf("%v %+v %#v", d, d, d)
+		o := differ.Options{ShowControllers: true}
+		if seed%2 == 0 {
+			rule := differ.Ignore{Writer: func(w differ.Writer) bool { return w.Manager == manager }}
+			o.Ignore = always(rule)
+		}
+		d := differ.Compare(declared, live, typeOf(t, declared.ID), o)
+		said := fmt.Sprintf("%v %+v %#v", d, d, d) + reported(t, declared, d)
 		encoded := base64.StdEncoding.EncodeToString([]byte(value))
 		for _, hidden := range []string{value, encoded, strings.TrimRight(encoded, "=")} {
 			if strings.Contains(said, hidden) {
@@ -268,6 +325,29 @@ func FuzzSecret(f *testing.F) {
 			}
 		}
 	})
+}
+
+// reported is all that the reports say of a comparison.
+func reported(t *testing.T, declared object.Object, d differ.Diff) string {
+	t.Helper()
+	r := report.Report{Findings: policy.Drift(declared, d)}
+	for _, i := range d.Ignored {
+		for _, f := range policy.Drift(declared, differ.Diff{Changes: []differ.Change{i.Change}}) {
+			r.Ignored = append(r.Ignored, finding.Silenced{Finding: f, Rules: i.Rules})
+		}
+	}
+	r.Suggested = ignore.Suggest(r.Findings, "")
+	var b strings.Builder
+	for format, write := range map[string]func() error{
+		"text": func() error { return report.Text(&b, r, report.TextOptions{}) },
+		"JSON": func() error { return report.JSON(&b, r) },
+		"YAML": func() error { return report.YAML(&b, r) },
+	} {
+		if err := write(); err != nil {
+			t.Fatalf("%s: %v", format, err)
+		}
+	}
+	return b.String()
 }
 
 // randomSecret is a Secret with some of the places filled in, one of them

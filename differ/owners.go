@@ -1,9 +1,11 @@
 package differ
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,6 +54,10 @@ func owners(live object.Object, o Options) []owner {
 		result = append(result, by)
 	}
 	o.assignRoles(result)
+	slices.SortStableFunc(result, func(a, b owner) int { // so that of equals the same is named each time
+		return cmp.Or(strings.Compare(a.writer.Manager, b.writer.Manager), strings.Compare(a.writer.Operation, b.writer.Operation),
+			strings.Compare(a.writer.Subresource, b.writer.Subresource), strings.Compare(a.version, b.version))
+	})
 	return result
 }
 

@@ -2,6 +2,7 @@ package differ
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -132,6 +133,8 @@ func NewSchemas() *Schemas {
 // Add takes the component schemas of one OpenAPI v3 document, by name. The
 // rules for reading them are the API server's own.
 func (s *Schemas) Add(components map[string]*spec.Schema) error {
+	components = maps.Clone(components)
+	maps.DeleteFunc(components, func(_ string, s *spec.Schema) bool { return s == nil }) // null says nothing
 	converted, err := schemaconv.ToSchemaFromOpenAPI(components, false)
 	if err != nil {
 		return fmt.Errorf("reading the server's OpenAPI schemas: %w", err)
