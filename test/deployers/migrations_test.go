@@ -66,7 +66,7 @@ func TestSuccessor(t *testing.T) {
 		"drift/released "+web+" "+container+".env[name=LEVEL] by kustomize-controller",
 		"drift/released "+web+" spec.minReadySeconds by kustomize-controller",
 		"drift/released ConfigMap/shop data.motd by kustomize-controller",
-		"drift/released HorizontalPodAutoscaler/web spec.behavior.scaleDown.stabilizationWindowSeconds by kustomize-controller",
+		"drift/released HorizontalPodAutoscaler/web spec.behavior by kustomize-controller",
 		"drift/released Widget/main spec.parts[name=knob] by kustomize-controller")
 }
 
