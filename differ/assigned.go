@@ -1,15 +1,15 @@
 package differ
 
 import (
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // assigned are the fields that the server fills in with values of its own choice,
-// without a record or in the name of who made the object, by kind; list items are
-// "[]". Sources: the strategies of k8s.io/kubernetes/pkg/registry and the plugins
-// of k8s.io/kubernetes/plugin/pkg/admission.
+// by kind; list items are "[]". Source: the strategies of
+// k8s.io/kubernetes/pkg/registry.
 var assigned = map[string][]string{
 	"CertificateSigningRequest": {"spec.extra", "spec.groups", "spec.uid", "spec.username"},
 	"DeviceTaintRule":           {"spec.taint.timeAdded"},
@@ -26,14 +26,12 @@ var assigned = map[string][]string{
 		`spec.template.metadata.labels["batch.kubernetes.io/job-name"]`,
 		"spec.template.metadata.labels.controller-uid", "spec.template.metadata.labels.job-name",
 	},
-	"Ingress": {"spec.ingressClassName"},
 	"Pod": {
 		`metadata.annotations["kubernetes.io/limit-ranger"]`,
 		"spec.nodeName",
 		"spec.containers[].ports[].hostPort", "spec.initContainers[].ports[].hostPort",
 		"spec.containers[].resources.requests", "spec.initContainers[].resources.requests", "spec.resources",
 	},
-	"PersistentVolumeClaim": {"spec.storageClassName"},
 	"ReplicationController": {"spec.selector"},
 	"Service": {
 		"spec.clusterIP", "spec.clusterIPs", "spec.healthCheckNodePort", "spec.ipFamilies", "spec.ipFamilyPolicy",
@@ -41,7 +39,15 @@ var assigned = map[string][]string{
 	},
 }
 
-// anywhere are those of objects of any kind.
+// admitted are the fields that the cluster's own admission may fill in when an
+// object is made, in the maker's name or nobody's. Source: the plugins of
+// k8s.io/kubernetes/plugin/pkg/admission.
+var admitted = map[string][]string{
+	"Ingress":               {"spec.ingressClassName"},
+	"PersistentVolumeClaim": {"spec.storageClassName"},
+}
+
+// anywhere are places of objects of any kind that are written without a record.
 var anywhere = []string{
 	`metadata.annotations["deployment.kubernetes.io/revision"]`,
 	`metadata.annotations["deprecated.daemonset.template.generation"]`,
@@ -55,21 +61,27 @@ var anywhere = []string{
 	"spec.replicas", // the scale subresource leaves no record where nobody owned the field
 }
 
-// isAssigned tells whether the current place is the server's to fill in.
-func (w *walker) isAssigned() bool {
-	at := shapeOf(w.path)
-	lists := [][]string{anywhere}
-	if w.builtin {
-		lists = append(lists, assigned[w.live.ID.Kind])
-	}
-	for _, list := range lists {
-		for _, field := range list {
-			if rest, ok := strings.CutPrefix(at, field); ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
-				return true
-			}
-		}
-	}
-	return false
+// isAssigned tells whether the current place is one that is written without a
+// record.
+func (w *walker) isAssigned() bool { return w.isKept() || isUnder(shapeOf(w.path), anywhere) }
+
+// isKept tells whether the server assigns the current place, and keeps what it once
+// assigned.
+func (w *walker) isKept() bool {
+	return w.builtin && isUnder(shapeOf(w.path), assigned[w.live.ID.Kind])
+}
+
+// isAdmitted tells whether admission may have filled in the current place.
+func (w *walker) isAdmitted() bool {
+	return w.builtin && isUnder(shapeOf(w.path), admitted[w.live.ID.Kind])
+}
+
+// isUnder tells whether a place is one of the fields or within one.
+func isUnder(at string, fields []string) bool {
+	return slices.ContainsFunc(fields, func(field string) bool {
+		rest, ok := strings.CutPrefix(at, field)
+		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+	})
 }
 
 // shapeOf spells a path without the keys of lists' items; a set's items keep

@@ -85,8 +85,6 @@ func dependent(live object.Object, parent, name string, siblings map[string]any,
 		return ofJob(name, siblings, v)
 	case kind == "CustomResourceDefinition" && parent == "names":
 		return ofNames(name, siblings, v)
-	case (kind == "ConfigMap" || kind == "Secret") && parent == "" && name == "immutable":
-		return v == false // to the server the same as nothing; Terraform always says it
 	case kind == "ServiceAccount" && name == "secrets":
 		return areTokens(live.ID.Name, v)
 	}

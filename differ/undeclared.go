@@ -16,6 +16,7 @@ func (w *walker) undeclared(live any, n *node, p place) {
 		w.fields(nil, fields, n, p, w.skipWithin())
 	case by == claims{}:
 		w.ownerless(live, n)
+	case w.isVoid(live):
 	case by == claims{deployer: true} && w.atMark(p):
 	case w.atLeader() && !by.deployer && !w.lastWriter(p).writer.Person:
 		w.controlled(live, w.lastWriter(p))
@@ -60,11 +61,12 @@ func (w *walker) claims(p place) claims {
 // structure that it applied empty only the place is the deployer's.
 func (w *walker) dropped(live any, n *node, p place) {
 	fields, ok := live.(map[string]any)
-	if ok && n != nil && !n.atomic && len(n.fields) > 0 && !w.divided(p) {
+	switch {
+	case ok && n != nil && !n.atomic && len(n.fields) > 0 && !w.divided(p):
 		w.fields(nil, fields, n, p, w.skipWithin())
-		return
+	case !w.isKept():
+		w.change(Released, nil, live, w.lastWriter(p).writer)
 	}
-	w.change(Released, nil, live, w.lastWriter(p).writer)
 }
 
 // ownerless judges an undeclared value that nobody owns and that is no default
@@ -87,7 +89,7 @@ func (w *walker) ownerless(live any, n *node) {
 // way in every cluster.
 func (w *walker) unexplained(live any) bool {
 	inPod := w.pod && w.path[0].field == "spec"
-	if w.root == nil || inPod || live == nil || w.isAssigned() || w.isDerived(live) || w.isOutlived(live) || w.isNewer() {
+	if w.root == nil || inPod || w.isVoid(live) || w.isAssigned() || w.isAdmitted() || w.isDerived(live) || w.isOutlived(live) || w.isNewer() {
 		return false
 	}
 	w.presumed = w.presumed || !w.options.Mutated
@@ -182,7 +184,7 @@ func (w *walker) partly(live any, n *node, p place, by claims) bool {
 		return false
 	}
 	for _, fields := range p {
-		if _, made := fields["."]; made {
+		if _, made := fields["."]; made && !by.controller {
 			return false
 		}
 	}
@@ -203,6 +205,18 @@ func (w *walker) partly(live any, n *node, p place, by claims) bool {
 		}
 	}
 	return false
+}
+
+// isVoid tells whether a value is null, or a structure of nothing else, as the
+// server writes what some kinds have no other way to leave out.
+func (w *walker) isVoid(v any) bool {
+	fields, _ := v.(map[string]any)
+	for _, inner := range fields {
+		if !w.builtin || !w.isVoid(inner) {
+			return false
+		}
+	}
+	return v == nil || len(fields) > 0
 }
 
 // isMade tells whether the server makes the structure at the current place where
@@ -284,9 +298,20 @@ func (w *walker) released(live any, p place) {
 	switch {
 	case last.role == foreign:
 		w.change(Added, nil, live, last.writer)
-	case w.byApply(p) || w.wasApplied() || !w.tellsApplied() && w.unexplained(live):
+	case w.byApply(p) || w.wasApplied() || !w.tellsApplied() && !w.isUnset(live) && w.unexplained(live):
 		w.change(Released, nil, live, last.writer)
 	}
+}
+
+// isUnset tells whether the value is what those write who send every field that
+// they know, and is as good as none to the server.
+func (w *walker) isUnset(v any) bool {
+	return w.builtin && len(w.path) == 1 && w.path[0].field == "immutable" && v == false
+}
+
+// updates tells whether the deployer writes with updates alone.
+func (w *walker) updates() bool {
+	return !w.applies() && slices.ContainsFunc(w.owners, func(o owner) bool { return o.role == deployer })
 }
 
 // tellsApplied tells whether the live object has a record of what the deployer

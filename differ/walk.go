@@ -114,7 +114,7 @@ func (w *walker) fields(declared, live map[string]any, n *node, p place, skip fu
 			continue
 		}
 		mark := w.push(fieldStep(name))
-		if d == nil && n.nullable(name) && w.applies() {
+		if d == nil && n.nullable(name) && !w.updates() {
 			w.change(Removed, nil, nil, Writer{})
 		} else {
 			w.absent(d, n.field(name))
@@ -154,7 +154,7 @@ func (w *walker) value(declared, live any, n *node, p place) {
 			return
 		}
 	}
-	if live == nil && w.builtin && blank(declared) {
+	if live == nil && (declared == nil || w.builtin && blank(declared)) {
 		return // the server writes an empty list as null where its kind has no other way
 	}
 	switch d := declared.(type) {
