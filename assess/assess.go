@@ -1,5 +1,5 @@
 // Package assess takes declared objects through the differ and the policy: one
-// pass over everything a Baseline governs. It only reads.
+// pass over everything a Baseline governs. It only reads; Options.Confirm may do more.
 package assess
 
 import (
@@ -49,6 +49,9 @@ type Options struct {
 	// Ignore are the rules about what to ignore. They cost nothing for an object
 	// of which nothing differs.
 	Ignore []ignore.Rule
+	// Confirm asks the server what it makes of declared objects, where a comparison
+	// finds something or is not sure. Nil means that it is not asked.
+	Confirm Confirmer
 }
 
 // Assessment is the word about one declared object.
@@ -95,6 +98,7 @@ func All(ctx context.Context, declared []object.Object, source Source, o Options
 	for _, q := range questions {
 		p.done = append(p.done, p.answer(q))
 	}
+	p.notes = append(p.notes, p.confirmation.notes()...)
 	slices.SortStableFunc(p.done, func(a, b Assessment) int { return a.Declared.ID.Compare(b.Declared.ID) })
 	return p.done, errors.Join(p.notes...)
 }
@@ -107,7 +111,8 @@ type pass struct {
 	notes   []error             // about what could not be read
 	moved   map[object.ID]error // objects that are compared in another version, and why
 
-	mutators mutators
+	mutators     mutators
+	confirmation confirmation
 }
 
 // place gives each object the namespace in which the cluster has it, and
@@ -234,11 +239,16 @@ func (p *pass) compare(ctx context.Context, d, live object.Object) *question {
 	})
 	c := lag.Comparison{Live: live, Type: p.typeOf(d.ID), Options: p.options.Compare}
 	c.Options.Ignore = rules
+	c.Options.Stored = p.stored(ctx, d, live)
 	q.diff = differ.Compare(d, live, c.Type, c.Options)
 	if q.diff.PresumesNoMutation && p.mutated(ctx, d.ID) {
 		c.Options.Mutated = true
 		q.diff = differ.Compare(d, live, c.Type, c.Options)
 	}
+	if p.options.Confirm != nil && !c.Options.Mutated && p.mutators.asked { // earlier commits are not confirmed
+		c.Options.Mutated = p.mutated(ctx, d.ID)
+	}
+	c.Options.Stored = nil // it is what the server makes of this commit's object
 	c.Options.Ignore = func() []differ.Ignore { return q.ruling.unconditional() }
 	if q.diff.Unattributed {
 		rules()

@@ -1,5 +1,6 @@
 // Package cluster is the only door to a Kubernetes API server: which kinds it
-// serves, with which schemas, and what its objects are. It only reads.
+// serves, with which schemas, and what its objects are. It only reads, but for a
+// DryRun, which sends writes that the server does not carry out.
 //
 // Three answers are kept apart everywhere: an object that is there, an object
 // that the server says is not there, and a question that was not answered.
@@ -14,6 +15,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -54,6 +57,9 @@ type Cluster struct {
 	parallel int
 	kinds    map[schema.GroupVersionKind]Resource
 	broken   map[schema.GroupVersion]error // groups whose own server does not answer
+
+	documents atomic.Pointer[map[string]string] // see document
+	tidy      sync.Once                         // see keepAnswer
 }
 
 // Resource is a kind as the API server serves it.

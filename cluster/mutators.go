@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +21,8 @@ import (
 // into the cluster, in the name of whoever writes them.
 type Mutators struct {
 	rules []mutation
+	// state changes with any of them; "" where they are not known.
+	state string
 }
 
 // mutation is what one rule of a webhook or policy is about.
@@ -33,6 +37,7 @@ type mutation struct {
 func (c *Cluster) Mutators(ctx context.Context) (Mutators, error) {
 	var m Mutators
 	var errs []error
+	state := sha256.New()
 	for _, kind := range []string{"MutatingWebhookConfiguration", "MutatingAdmissionPolicy"} {
 		resource, ok := c.newest(schema.GroupKind{Group: admissionregistrationv1.GroupName, Kind: kind})
 		if !ok {
@@ -41,12 +46,15 @@ func (c *Cluster) Mutators(ctx context.Context) (Mutators, error) {
 		errs = append(errs, c.each(ctx, group{resource: resource}, func(o object.Object) error {
 			rules, err := rulesOf(o)
 			m.rules = append(m.rules, rules...)
+			metadata, _ := o.Content["metadata"].(map[string]any)
+			fmt.Fprintln(state, o.ID, metadata["uid"], metadata["resourceVersion"])
 			return err
 		}))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return Mutators{}, fmt.Errorf("reading which webhooks and policies change objects on their way: %w", err)
 	}
+	m.state = hex.EncodeToString(state.Sum(nil))
 	return m, nil
 }
 

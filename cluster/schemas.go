@@ -30,6 +30,7 @@ func (c *Cluster) Schemas(ctx context.Context, groupVersions []string) ([]Compon
 	if err != nil {
 		return nil, fmt.Errorf("reading the API server's OpenAPI index: %w", withoutURL(err))
 	}
+	c.remember(index)
 	var mu sync.Mutex
 	var result []Components
 	var errs []error
@@ -54,6 +55,24 @@ func (c *Cluster) Schemas(ctx context.Context, groupVersions []string) ([]Compon
 	}
 	_ = work.Wait() // failures are in errs
 	return result, errors.Join(errs...)
+}
+
+// remember keeps which documents there are: their URLs change with their content.
+func (c *Cluster) remember(index map[string]openapi.GroupVersionWithContext) {
+	urls := make(map[string]string, len(index))
+	for path, document := range index {
+		urls[path] = document.ServerRelativeURL()
+	}
+	c.documents.Store(&urls)
+}
+
+// document names the document of a group version in its current content; "" where
+// that is not known.
+func (c *Cluster) document(groupVersion string) string {
+	if urls := c.documents.Load(); urls != nil {
+		return (*urls)[openapiPath(groupVersion)]
+	}
+	return ""
 }
 
 func openapiPath(groupVersion string) string {
@@ -81,7 +100,7 @@ func (c *Cluster) components(ctx context.Context, document openapi.GroupVersionW
 	if err != nil {
 		return nil, err
 	}
-	c.keep(file, components)
+	keep(file, components)
 	return components, nil
 }
 
@@ -110,13 +129,13 @@ func (c *Cluster) cacheFile(url string) string {
 	return filepath.Join(c.cacheDir, "openapi", hex.EncodeToString(sum[:16])+".json")
 }
 
-// keep writes schemas to the cache, whole or not at all. They are a copy of what
+// keep writes a value to the cache, whole or not at all. It is a copy of what
 // the server has, so a cache that cannot be written is no error.
-func (c *Cluster) keep(file string, components Components) {
+func keep(file string, value any) {
 	if file == "" || os.MkdirAll(filepath.Dir(file), 0o700) != nil {
 		return
 	}
-	data, err := json.Marshal(components)
+	data, err := json.Marshal(value)
 	if err != nil {
 		return
 	}

@@ -104,8 +104,14 @@ func shapeOf(path []step) string {
 
 // isNewer tells whether the current place is a field of one of Kubernetes' own
 // kinds that this program does not know, as of a server that is newer: nor does
-// it know the field's default.
-func (w *walker) isNewer() bool { return w.builtin && w.asKnown(w.path) == nil }
+// it know the field's default. Nothing is newer than what the server itself tells.
+func (w *walker) isNewer() bool {
+	if !w.builtin || w.stored.Alone || w.asKnown(w.path) != nil {
+		return false
+	}
+	w.unsure = true
+	return true
+}
 
 // asKnown returns the live value at a path as far as our Go types know its
 // fields; nil where they know none.

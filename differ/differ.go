@@ -110,8 +110,24 @@ type Options struct {
 	// way into the cluster, in the writer's name or nobody's: what nobody owns, and
 	// what the deployer owns by an update, may then have come from them.
 	Mutated bool
+	// Stored asks the server what it makes of the declared object, where the
+	// comparison without that finds something or is not sure that there is nothing.
+	// It may be asked more than once; nil means that the server is not asked.
+	Stored func() Stored
 	// ShowControllers also reports what controllers own, as Controlled.
 	ShowControllers bool
+}
+
+// Stored is what a server would store of a declared object. The zero value says
+// that this is not known.
+type Stored struct {
+	// Content is the object as the server would store it: spelled by the server,
+	// without what it drops.
+	Content map[string]any
+	// Alone says that it is made of the declared object and nothing else, so that
+	// all else in it is what the cluster puts in by itself. Otherwise it is made of
+	// the live object too, and tells nothing of what git does not declare.
+	Alone bool
 }
 
 // Compare returns what differs between declared and live, whose types are given
@@ -125,6 +141,11 @@ func Compare(declared, live object.Object, t Type, o Options) Diff {
 		// comparison itself and is needed only for the few that differ.
 		if canonical, ok := canonicalise(declared, t); ok {
 			content = canonical
+			diff = w.compare(content)
+		}
+	}
+	if o.Stored != nil && (w.unsure || findsAnything(diff)) {
+		if w.stored = o.Stored(); w.stored.Content != nil {
 			diff = w.compare(content)
 		}
 	}
@@ -144,4 +165,10 @@ func hasDeclaredChange(d Diff) bool {
 	return slices.ContainsFunc(d.Changes, func(c Change) bool {
 		return c.Op == Modified || c.Op == Removed || c.Op == Contested || c.Op == Released
 	})
+}
+
+// findsAnything tells whether there is a change that is not only shown for
+// information.
+func findsAnything(d Diff) bool {
+	return slices.ContainsFunc(d.Changes, func(c Change) bool { return c.Op != Controlled })
 }

@@ -14,6 +14,7 @@ func (w *walker) undeclared(live any, n *node, p place) {
 	switch {
 	case isMap && (w.atLabels() || w.atMetadata()):
 		w.fields(nil, fields, n, p, w.skipWithin())
+	case !by.controller && w.stored.Alone && w.isStored(live): // the server puts it there
 	case by == claims{}:
 		w.ownerless(live, n)
 	case w.isVoid(live):
@@ -85,15 +86,45 @@ func (w *walker) ownerless(live any, n *node) {
 
 // unexplained tells whether a value that is no default cannot have come from the
 // cluster either: from what it assigns, from a version that this program does not
-// know, or from what changes objects on their way. Much is put into a Pod on its
-// way in every cluster.
+// know, or from what changes objects on their way.
 func (w *walker) unexplained(live any) bool {
-	inPod := w.pod && w.path[0].field == "spec"
-	if w.root == nil || inPod || w.isVoid(live) || w.isAssigned() || w.isAdmitted() || w.isDerived(live) || w.isOutlived(live) || w.isNewer() {
+	switch {
+	case w.isServers(live):
+		return false
+	case w.stored.Alone:
+		// What changes objects on their way may mark each time with another value.
+		return !w.isLabel() || at(w.stored.Content, w.path) == nil
+	case w.root == nil || w.isNewer() || w.options.Mutated:
+		w.unsure = true
 		return false
 	}
-	w.presumed = w.presumed || !w.options.Mutated
-	return !w.options.Mutated
+	w.presumed = true
+	return true
+}
+
+// isServers tells whether the current place is filled in by the server or was, with
+// values that another object would not get. Much is put into a Pod on its way in
+// every cluster, some of it under names made up for that Pod.
+func (w *walker) isServers(live any) bool {
+	inPod := w.pod && w.path[0].field == "spec"
+	return inPod || w.isVoid(live) || w.isAssigned() || w.isAdmitted() || w.isDerived(live) || w.isOutlived(live)
+}
+
+// isStored tells whether the server is known to store this very value at the
+// current place.
+func (w *walker) isStored(live any) bool {
+	return w.stored.Content != nil && live != nil && equal(at(w.stored.Content, w.path), live)
+}
+
+// unapplied tells whether a value that the deployer owns by an update came neither
+// from the cluster nor by an apply. A deployer that applies is trusted not to update,
+// unless it is known what the cluster puts in.
+func (w *walker) unapplied(live any) bool {
+	if w.stored.Alone || !w.tellsApplied() {
+		return w.unexplained(live)
+	}
+	w.unsure = w.unsure || !w.isServers(live)
+	return false
 }
 
 // unrecorded reports an ownerless value as an addition by nobody known. Whoever
@@ -156,7 +187,7 @@ func (w *walker) madeItem(live any, p place) bool {
 	case made && maker.role == foreign:
 		w.change(Added, nil, live, maker.writer)
 		return true
-	case made && maker.role == deployer && (maker.writer.Operation == "Apply" || w.wasApplied() || !w.tellsApplied() && w.unexplained(live)):
+	case made && maker.role == deployer && (maker.writer.Operation == "Apply" || w.wasApplied() || w.unapplied(live)):
 		w.change(Released, nil, live, maker.writer)
 		return true
 	}
@@ -237,6 +268,13 @@ func (w *walker) atLabels() bool {
 	return last >= 1 && w.path[last-1].field == "metadata" && (w.path[last].field == "labels" || w.path[last].field == "annotations")
 }
 
+// isLabel tells whether the walk stands on one label or annotation, of the object
+// or of a template.
+func (w *walker) isLabel() bool {
+	last := len(w.path) - 1
+	return last >= 2 && w.path[last-2].field == "metadata" && (w.path[last-1].field == "labels" || w.path[last-1].field == "annotations")
+}
+
 // atMark tells whether the walk stands on a label or annotation by which deployers
 // mark what they deploy.
 func (w *walker) atMark(p place) bool {
@@ -298,7 +336,7 @@ func (w *walker) released(live any, p place) {
 	switch {
 	case last.role == foreign:
 		w.change(Added, nil, live, last.writer)
-	case w.byApply(p) || w.wasApplied() || !w.tellsApplied() && !w.isUnset(live) && w.unexplained(live):
+	case w.byApply(p) || w.wasApplied() || !w.isUnset(live) && w.unapplied(live):
 		w.change(Released, nil, live, last.writer)
 	}
 }

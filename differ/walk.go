@@ -29,6 +29,9 @@ type walker struct {
 
 	spellings map[uintptr]map[string]string // of items' records; see respelled
 
+	stored Stored // what the server makes of the declared object, once it was asked
+	unsure bool   // something was kept quiet that the server could tell more of
+
 	known map[string]any // the live object as far as our Go types know it; see isNewer
 
 	applied     any // the last-applied configuration, once it was wanted
@@ -48,7 +51,7 @@ func newWalker(live object.Object, t Type, o Options) *walker {
 // compare walks declared and the live object and returns what differs.
 func (w *walker) compare(declared map[string]any) Diff {
 	w.changes, w.ignored, w.presumed, w.attributed, w.ownerlessLeaves = nil, nil, false, 0, 0
-	w.stack = w.stack[:0]
+	w.stack, w.unsure = w.stack[:0], false
 	for _, o := range w.owners {
 		w.stack = append(w.stack, o.fields)
 	}
@@ -240,6 +243,9 @@ func (w *walker) absent(declared any, n *node) {
 			w.items(d, nil, n, nil)
 			return
 		}
+	}
+	if w.stored.Content != nil && at(w.stored.Content, w.path) == nil {
+		return // the server drops it
 	}
 	if w.inMetadata() && empty(declared) {
 		return // the server keeps no empty ones, of whatever kind

@@ -6,7 +6,7 @@ package differ
 // the way if there is anything that does so.
 func (w *walker) completed(declared, live any, n *node, p place) bool {
 	in := whole{field: w.path[len(w.path)-1].field}
-	if w.within(declared, live, n, in) {
+	if w.within(declared, live, n, in) || w.isStored(live) {
 		return true
 	}
 	if p.owned() && !w.onlyDeployers(p) {
@@ -14,19 +14,26 @@ func (w *walker) completed(declared, live any, n *node, p place) bool {
 	}
 	// A server that is newer than this program has fields of which it knows no
 	// default.
-	if w.builtin && w.within(declared, w.asKnown(w.path), n, in) {
+	if w.builtin && !w.stored.Alone && w.within(declared, w.asKnown(w.path), n, in) {
+		w.unsure = true
 		return true
 	}
 	in.open = true
 	switch {
 	case !w.within(declared, live, n, in):
 		return false
-	case w.root == nil, w.pod:
+	case w.pod:
+		return true
+	case w.stored.Alone:
+		return false
+	case w.root == nil:
+		w.unsure = true
 		return true
 	case w.byApply(p) || !p.owned():
 		return false
 	}
 	w.presumed = w.presumed || !w.options.Mutated
+	w.unsure = w.unsure || w.options.Mutated
 	return w.options.Mutated
 }
 

@@ -20,6 +20,15 @@ const (
 	Kind       = "Baseline"
 )
 
+// The values of a Baseline's spec.confirm.
+const (
+	// ConfirmNone asks nothing of the API server but what it has.
+	ConfirmNone = "None"
+	// ConfirmDryRun asks it what it would store of a declared object, by a
+	// server-side apply with dryRun.
+	ConfirmDryRun = "DryRun"
+)
+
 // Baseline is the file that "plumbline diff -f" reads.
 type Baseline struct {
 	APIVersion string       `json:"apiVersion" yaml:"apiVersion"`
@@ -46,6 +55,9 @@ type BaselineSpec struct {
 	// Controllers are field managers that own fields by right, on top of the
 	// built-in list. A trailing * matches any ending.
 	Controllers []string `json:"controllers,omitempty" yaml:"controllers"`
+	// Confirm says whether the API server is asked about what differs, with requests
+	// that write nothing but take the rights to write. Empty is None.
+	Confirm string `json:"confirm,omitempty" yaml:"confirm"`
 	// Ignore are the rules that leave differences out of what is found.
 	Ignore []Ignore `json:"ignore,omitempty" yaml:"ignore"`
 }
@@ -125,6 +137,9 @@ func (b Baseline) Validate() error {
 		if _, ok := u.User.Password(); ok {
 			fail("spec.git.url holds a password: take it out and set PLUMBLINE_GIT_PASSWORD or PLUMBLINE_GIT_TOKEN")
 		}
+	}
+	if c := b.Spec.Confirm; c != "" && c != ConfirmNone && c != ConfirmDryRun {
+		fail("spec.confirm is %q: write %s or %s", c, ConfirmNone, ConfirmDryRun)
 	}
 	for i, rule := range b.Spec.Ignore {
 		errs = append(errs, rule.validate(i)...)

@@ -18,6 +18,7 @@ spec:
   scope: {namespaces: [shop]}
   deployer: {managers: [ci-deploy]}
   controllers: [cert-manager-cainjector]
+  confirm: DryRun
   ignore:
   - {kind: Deployment, name: web, paths: [/spec/replicas], reason: autoscaled, until: 2027-01-31}
 `
@@ -35,7 +36,8 @@ func TestParse(t *testing.T) {
 			Scope:       v1alpha1.Scope{Namespaces: []string{"shop"}},
 			Deployer:    v1alpha1.Deployer{Managers: []string{"ci-deploy"}},
 			Controllers: []string{"cert-manager-cainjector"},
-			Ignore:      []v1alpha1.Ignore{{Kind: "Deployment", Name: "web", Paths: []string{"/spec/replicas"}, Reason: "autoscaled", Until: "2027-01-31", Line: 10}},
+			Confirm:     v1alpha1.ConfirmDryRun,
+			Ignore:      []v1alpha1.Ignore{{Kind: "Deployment", Name: "web", Paths: []string{"/spec/replicas"}, Reason: "autoscaled", Until: "2027-01-31", Line: 11}},
 		},
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -107,14 +109,15 @@ func TestParseErrors(t *testing.T) {
 		"kind":            {edit("kind: Baseline", "kind: Deployment"), []string{`kind is "Deployment": write Baseline`}},
 		"no url":          {edit("url: https://git.example.com/platform/config.git, ", ""), []string{"spec.git.url is missing: name the repository"}},
 		"password in url": {edit("https://git", "https://ci:hunter2@git"), []string{"spec.git.url holds a password: take it out"}},
-		"ignore all":      {edit("paths: [/spec/replicas], ", ""), []string{"line 10: spec.ignore[0] has neither paths, managers nor when: name at least one field"}},
-		"no reason":       {edit("reason: autoscaled, ", ""), []string{"line 10: spec.ignore[0] has no reason: say why"}},
+		"confirm":         {edit("DryRun", "Yes"), []string{`spec.confirm is "Yes": write None or DryRun`}},
+		"ignore all":      {edit("paths: [/spec/replicas], ", ""), []string{"line 11: spec.ignore[0] has neither paths, managers nor when: name at least one field"}},
+		"no reason":       {edit("reason: autoscaled, ", ""), []string{"line 11: spec.ignore[0] has no reason: say why"}},
 		"blank reason":    {edit("autoscaled", `"  "`), []string{"spec.ignore[0] has no reason: say why"}},
 		"proposed reason": {edit("autoscaled", `"TODO: why?"`), []string{"spec.ignore[0].reason is still to be written: say why"}},
 		"until":           {edit("2027-01-31", "31.1.2027"), []string{`spec.ignore[0].until is "31.1.2027": write a day as 2027-01-31`}},
-		"second rule":     {whole + "  - {paths: [/spec]}\n", []string{"line 11: spec.ignore[1] has no reason"}},
-		"unknown in rule": {edit("kind: Deployment, name", "kinds: Deployment, name"), []string{"line 10", "field kinds not found in a Baseline's Ignore"}},
-		"in a selector":   {edit("name: web", "selector: {matchLabel: {a: b}}"), []string{"line 10", "field matchLabel not found in a Baseline's Selector"}},
+		"second rule":     {whole + "  - {paths: [/spec]}\n", []string{"line 12: spec.ignore[1] has no reason"}},
+		"unknown in rule": {edit("kind: Deployment, name", "kinds: Deployment, name"), []string{"line 11", "field kinds not found in a Baseline's Ignore"}},
+		"in a selector":   {edit("name: web", "selector: {matchLabel: {a: b}}"), []string{"line 11", "field matchLabel not found in a Baseline's Selector"}},
 		"all at once":     {"apiVersion: v1\nkind: X\nspec: {git: {ref: main}, ignore: [{}]}", []string{"apiVersion is", "kind is", "url is missing", "neither paths", "no reason"}},
 	} {
 		t.Run(name, func(t *testing.T) {

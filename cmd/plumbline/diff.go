@@ -15,6 +15,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	_ "k8s.io/client-go/plugin/pkg/client/auth"
 
+	"plumbline.dev/plumbline/api/v1alpha1"
 	"plumbline.dev/plumbline/assess"
 	"plumbline.dev/plumbline/cluster"
 	"plumbline.dev/plumbline/differ"
@@ -29,6 +30,7 @@ type diffOptions struct {
 	deployers []string
 	show      []string
 	suggest   bool
+	confirm   string
 	failOn    string
 	output    string
 	kube      *genericclioptions.ConfigFlags
@@ -42,7 +44,7 @@ The declared objects come from a directory (rendered with kustomize where it has
 a kustomization), from a git repository (--git), or from what a Baseline file
 names (-f). The live objects come from the cluster of the kubeconfig, or from a
 dump of one (--live), which needs no cluster. Nothing is ever written to the
-cluster, and read rights are enough.
+cluster, and read rights are enough but for --confirm=dry-run.
 
 Exit codes:
   0  nothing found at or above --fail-on
@@ -94,6 +96,7 @@ func newDiffCommand(s streams) *cobra.Command {
 	f.StringArrayVar(&o.deployers, "deployer", nil, "field `manager` whose writes carry out what git says; may be repeated (default: well-known deployment tools)")
 	f.StringArrayVar(&o.show, "show", nil, "`what` to show besides: controllers (the undeclared fields that controllers own) or ignored (what rules ignore); may be repeated")
 	f.BoolVar(&o.suggest, "suggest-ignore", false, "also print the narrowest rules that would ignore what was found at or above --fail-on, for spec.ignore of a Baseline")
+	f.StringVar(&o.confirm, "confirm", "", "`how` to confirm what differs: none, or dry-run (the API server is asked what it would store, which takes the rights to patch and create and writes nothing; default: spec.confirm of the Baseline, or none)")
 	f.StringVar(&o.failOn, "fail-on", "warning", "lowest `severity` that makes the exit code 1: info, warning or critical")
 	f.StringVarP(&o.output, "output", "o", "text", "output `format`: text, json or yaml")
 	connection := pflag.NewFlagSet("connection", pflag.ContinueOnError)
@@ -101,8 +104,8 @@ func newDiffCommand(s streams) *cobra.Command {
 	c.Flags().AddFlagSet(f)
 	c.Flags().AddFlagSet(connection)
 	c.SetUsageFunc(usage(f, connection))
-	for _, name := range []string{"output", "show", "fail-on"} {
-		values := map[string][]string{"output": {"text", "json", "yaml"}, "show": {"controllers", "ignored"}, "fail-on": {"info", "warning", "critical"}}[name]
+	for _, name := range []string{"output", "show", "fail-on", "confirm"} {
+		values := map[string][]string{"output": {"text", "json", "yaml"}, "show": {"controllers", "ignored"}, "fail-on": {"info", "warning", "critical"}, "confirm": {confirmNone, confirmDryRun}}[name]
 		_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	}
 	return c
@@ -134,6 +137,9 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 	options, err := declared.apply(rules)
 	if err != nil {
 		return 0, err
+	}
+	if o.confirm == "" && o.live == "" && declared.baseline.Spec.Confirm == v1alpha1.ConfirmDryRun {
+		o.confirm = confirmDryRun
 	}
 	if declared.past != nil {
 		options.Past = declared.past.All(ctx)
@@ -189,11 +195,23 @@ func (o diffOptions) compare(ctx context.Context, progress *progress, objects []
 	return assessments, lines(err), nil
 }
 
+// The values of --confirm.
+const (
+	confirmNone   = "none"
+	confirmDryRun = "dry-run"
+)
+
 // rules are the parts of a comparison's rules that flags give.
 func (o diffOptions) rules() (assess.Options, error) {
 	options := assess.Options{Compare: differ.Options{Deployers: o.deployers}}
 	if o.declared.lag < 0 {
 		return options, fmt.Errorf("--lag: %d is not a number of commits: use 0 or more", o.declared.lag)
+	}
+	switch {
+	case !slices.Contains([]string{"", confirmNone, confirmDryRun}, o.confirm):
+		return options, fmt.Errorf("--confirm: %q is not known: use %s or %s", o.confirm, confirmNone, confirmDryRun)
+	case o.confirm == confirmDryRun && o.live != "":
+		return options, errors.New("--confirm=dry-run asks the API server, and --live compares without one: leave one of them out")
 	}
 	for _, what := range o.show {
 		switch what {
@@ -229,7 +247,11 @@ func (o diffOptions) source(ctx context.Context, progress *progress, options *as
 		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
 	}
 	progress.say("asking the API server what it serves")
-	return cluster.Connect(ctx, config, cluster.Options{CacheDir: o.cacheDir()})
+	c, err := cluster.Connect(ctx, config, cluster.Options{CacheDir: o.cacheDir()})
+	if err == nil && o.confirm == confirmDryRun {
+		options.Confirm = cluster.NewDryRun(c)
+	}
+	return c, err
 }
 
 // nowhere is the server that the client library takes where none is configured.
