@@ -115,26 +115,32 @@ func (w *walker) mixed(fits func(Writer) bool) bool {
 
 // writers are those who own the current place or parts of it, but the deployer.
 func (w *walker) writers() []Writer {
-	mark := len(w.stack)
-	defer func() { w.stack = w.stack[:mark] }()
-	p := make(place, len(w.owners))
-	for i, o := range w.owners {
-		p[i] = o.fields
-	}
-	for _, s := range w.path {
-		if s.list == nil {
-			p = w.ownedField(p, s.field)
-		} else {
-			p = w.ownedItem(p, s.list, s.item)
-		}
-	}
 	var writers []Writer
-	for i, fields := range p {
-		if fields != nil && w.owners[i].role != deployer {
-			writers = append(writers, w.owners[i].writer)
+	root := make(place, 1)
+	for _, o := range w.owners { // one by one, for most own nothing here
+		root[0] = o.fields
+		if o.role != deployer && w.reach(root) {
+			writers = append(writers, o.writer)
 		}
 	}
 	return writers
+}
+
+// reach tells whether the records at the root go as far as the current place.
+func (w *walker) reach(p place) bool {
+	mark := len(w.stack)
+	defer func() { w.stack = w.stack[:mark] }()
+	for _, s := range w.path {
+		switch {
+		case !p.owned():
+			return false
+		case s.list == nil:
+			p = w.ownedField(p, s.field)
+		default:
+			p = w.ownedItem(p, s.list, s.item)
+		}
+	}
+	return p.owned()
 }
 
 // others are those who wrote the current place beside the writer.
