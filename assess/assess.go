@@ -84,14 +84,17 @@ func All(ctx context.Context, declared []object.Object, source Source, o Options
 			p.notes = append(p.notes, fmt.Errorf("some schemas could not be read, so lists of those kinds were compared as wholes: %w", err))
 		}
 	})
-	answers := source.Read(ctx, ids)
+	answer := answers(ctx, source, ids)
 	types.Wait()
 	var questions []question
 	for _, d := range wanted {
-		if a, q := p.one(ctx, d, answers[d.ID]); q != nil {
-			questions = append(questions, *q)
-		} else {
+		switch a, q := p.one(ctx, d, answer(d.ID)); {
+		case q == nil:
 			p.done = append(p.done, a)
+		case q.open():
+			questions = append(questions, *q)
+		default: // history has nothing to say of it: most objects are in sync, and their live content need not be kept
+			p.done = append(p.done, p.answer(*q))
 		}
 	}
 	p.lookBack(questions)
@@ -101,6 +104,20 @@ func All(ctx context.Context, declared []object.Object, source Source, o Options
 	p.notes = append(p.notes, p.confirmation.notes()...)
 	slices.SortStableFunc(p.done, func(a, b Assessment) int { return a.Declared.ID.Compare(b.Declared.ID) })
 	return p.done, errors.Join(p.notes...)
+}
+
+// answers returns what the source says of each of the objects. An answer is given
+// once, so that it is not held any longer than it takes to compare it.
+func answers(ctx context.Context, source Source, wanted []object.ID) func(object.ID) cluster.Answer {
+	if dump, ok := source.(*Dump); ok {
+		return dump.lookup // decoded, all of a large dump would fill the memory
+	}
+	all := source.Read(ctx, wanted)
+	return func(id object.ID) cluster.Answer {
+		answer := all[id]
+		delete(all, id)
+		return answer
+	}
 }
 
 type pass struct {

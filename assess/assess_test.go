@@ -35,7 +35,7 @@ func TestScope(t *testing.T) {
 ---
 {apiVersion: example.com/v1, kind: Widget, metadata: {name: elsewhere, namespace: other}}
 `)
-	got, err := assess.All(t.Context(), declared, assess.NewDump(live), assess.Options{Namespace: "shop", Namespaces: []string{"shop"}})
+	got, err := assess.All(t.Context(), declared, assess.NewDump(raw(live)), assess.Options{Namespace: "shop", Namespaces: []string{"shop"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,4 +46,13 @@ func TestScope(t *testing.T) {
 	if len(verdicts) != 2 || verdicts["a"] != finding.InSync || verdicts["here-or-there"] != finding.Unknown {
 		t.Errorf("the verdicts are %v", verdicts)
 	}
+}
+
+// raw returns decoded objects as a dump takes them.
+func raw(objects []object.Object) []object.Raw {
+	var all []object.Raw
+	for _, o := range objects {
+		all = append(all, object.NewRaw(o))
+	}
+	return all
 }

@@ -15,7 +15,7 @@ import (
 // object of a kind of which the dump has none, in its namespace, is not missing
 // but unknown.
 type Dump struct {
-	objects map[dumpKey]object.Object
+	objects map[dumpKey]object.Raw
 	kinds   map[dumpKey]bool // namespaced or not, by group and kind alone
 	places  map[dumpKey]bool // the namespaces of which it has objects of a kind
 }
@@ -25,9 +25,10 @@ type dumpKey struct{ group, kind, namespace, name string }
 
 func keyOf(id object.ID) dumpKey { return dumpKey{id.Group, id.Kind, id.Namespace, id.Name} }
 
-// NewDump returns a Source of the given objects.
-func NewDump(objects []object.Object) *Dump {
-	d := &Dump{objects: map[dumpKey]object.Object{}, kinds: map[dumpKey]bool{}, places: map[dumpKey]bool{}}
+// NewDump returns a Source of the given objects, which it decodes when they are
+// looked up and does not keep.
+func NewDump(objects []object.Raw) *Dump {
+	d := &Dump{objects: make(map[dumpKey]object.Raw, len(objects)), kinds: map[dumpKey]bool{}, places: map[dumpKey]bool{}}
 	for _, o := range objects {
 		d.objects[keyOf(o.ID)] = o
 		d.places[dumpKey{group: o.ID.Group, kind: o.ID.Kind, namespace: o.ID.Namespace}] = true
@@ -41,8 +42,7 @@ func NewDump(objects []object.Object) *Dump {
 // additions cannot be seen.
 func (d *Dump) HasOwners() bool {
 	for _, o := range d.objects {
-		metadata, _ := o.Content["metadata"].(map[string]any)
-		if records, _ := metadata["managedFields"].([]any); len(records) > 0 {
+		if o.Recorded {
 			return true
 		}
 	}
@@ -64,19 +64,23 @@ var errNotDumped = errors.New("the dump has no object of this kind")
 func (d *Dump) Read(_ context.Context, wanted []object.ID) map[object.ID]cluster.Answer {
 	answers := make(map[object.ID]cluster.Answer, len(wanted))
 	for _, id := range wanted {
-		o, ok := d.objects[keyOf(id)]
-		switch {
-		case !ok && !d.places[dumpKey{group: id.Group, kind: id.Kind, namespace: id.Namespace}]:
-			answers[id] = cluster.Answer{Err: fmt.Errorf("%w in namespace %s", errNotDumped, id.Namespace)}
-		case !ok:
-			answers[id] = cluster.Answer{Err: cluster.ErrNotFound}
-		case o.ID.Version != id.Version:
-			answers[id] = cluster.Answer{Err: fmt.Errorf("git declares it in %s and the dump has it in %s: dump it in that version", id.APIVersion(), o.ID.APIVersion())}
-		default:
-			answers[id] = cluster.Answer{Object: o}
-		}
+		answers[id] = d.lookup(id)
 	}
 	return answers
+}
+
+func (d *Dump) lookup(id object.ID) cluster.Answer {
+	o, ok := d.objects[keyOf(id)]
+	switch {
+	case !ok && !d.places[dumpKey{group: id.Group, kind: id.Kind, namespace: id.Namespace}]:
+		return cluster.Answer{Err: fmt.Errorf("%w in namespace %s", errNotDumped, id.Namespace)}
+	case !ok:
+		return cluster.Answer{Err: cluster.ErrNotFound}
+	case o.ID.Version != id.Version:
+		return cluster.Answer{Err: fmt.Errorf("git declares it in %s and the dump has it in %s: dump it in that version", id.APIVersion(), o.ID.APIVersion())}
+	}
+	decoded, err := o.Object()
+	return cluster.Answer{Object: decoded, Err: err}
 }
 
 // Mutators fails: nothing is known of what changed the dumped objects.

@@ -108,7 +108,7 @@ func TestPast(t *testing.T) {
 				}
 				options.Ignore = rules
 			}
-			assessments, err := assess.All(t.Context(), decode(t, c.declared[0]), assess.NewDump(decode(t, dumped)), options)
+			assessments, err := assess.All(t.Context(), decode(t, c.declared[0]), assess.NewDump(raw(decode(t, dumped))), options)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,6 +2,7 @@ package render
 
 import (
 	"regexp"
+	"strings"
 
 	sigsyaml "sigs.k8s.io/yaml"
 
@@ -20,7 +21,7 @@ var (
 // the contents by kubectl's own parser.
 func decodePlain(name string, data []byte) *file {
 	f := decode(name, data)
-	if f.err != nil || !oldBool.Match(data) {
+	if f.err != nil || !namesOldBool(data) || !oldBool.Match(data) {
 		return f
 	}
 	var contents []map[string]any
@@ -41,6 +42,29 @@ func decodePlain(name string, data []byte) *file {
 		}
 	}
 	return f
+}
+
+// namesOldBool tells in one quick pass whether there is a word of which oldBool
+// tells whether it stands as a value: in most files there is none.
+func namesOldBool(data []byte) bool {
+	for i := 0; i < len(data); i++ {
+		start := i
+		for i < len(data) && isWord(data[i]) {
+			i++
+		}
+		if n := i - start; n == 0 || n > len("yes") {
+			continue
+		}
+		switch strings.ToLower(string(data[start:i])) {
+		case "y", "yes", "n", "no", "on", "off":
+			return true
+		}
+	}
+	return false
+}
+
+func isWord(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c >= 0x80
 }
 
 // flat takes a List apart, and drops an empty document.

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -259,11 +261,7 @@ const nowhere = "http://localhost:8080"
 
 // dump reads the live objects from a file.
 func (o diffOptions) dump(options *assess.Options) (assess.Source, error) {
-	data, err := os.ReadFile(o.live)
-	if err != nil {
-		return nil, fmt.Errorf("reading the live objects: %w", err)
-	}
-	objects, err := object.Decode(o.live, data)
+	objects, err := readDump(o.live)
 	if err != nil {
 		return nil, fmt.Errorf("reading the live objects: %w", err)
 	}
@@ -273,6 +271,23 @@ func (o diffOptions) dump(options *assess.Options) (assess.Source, error) {
 	dump := assess.NewDump(objects)
 	options.Compare.Unrecorded = !dump.HasOwners()
 	return dump, nil
+}
+
+// readDump reads the objects of a file, or of what a shell puts in a file's place.
+func readDump(name string) ([]object.Raw, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		return object.DecodeRaw(name, f)
+	}
+	data, err := io.ReadAll(f)
+	if err != nil {
+		return nil, err
+	}
+	return object.DecodeRaw(name, bytes.NewReader(data))
 }
 
 // cacheDir is where schemas are kept between runs: a directory of our own in
