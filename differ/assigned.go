@@ -50,7 +50,6 @@ var admitted = map[string][]string{
 // anywhere are places of objects of any kind that are written without a record.
 var anywhere = []string{
 	`metadata.annotations["deployment.kubernetes.io/revision"]`,
-	`metadata.annotations["deprecated.daemonset.template.generation"]`,
 	"metadata.finalizers[=foregroundDeletion]",
 	"metadata.finalizers[=kubernetes.io/pv-protection]",
 	"metadata.finalizers[=kubernetes.io/pvc-protection]",

@@ -40,15 +40,21 @@ func (w *walker) isFixed(parent, name string, v any, n *node) bool {
 	return ok && w.within(d, v, n, whole{field: name})
 }
 
-// isDerived tells whether an ownerless label of a Job is one of its Pods', which
-// the server copies where the object has none.
+// isDerived tells whether a label of an object is one of its Pods', which the
+// server copies where git declares none for the object itself.
 func (w *walker) isDerived(v any) bool {
 	if k := w.live.ID.Kind; !w.builtin || k != "Job" && k != "ReplicationController" || len(w.path) != 3 || w.path[1].field != "labels" {
 		return false
 	}
-	template := []step{fieldStep("spec"), fieldStep("template"), fieldStep("metadata"), fieldStep("labels"), w.path[2]}
-	return equal(at(w.live.Content, template), v)
+	if own, _ := at(w.git, w.path[:2]).(map[string]any); len(own) > 0 {
+		return false
+	}
+	labels, _ := at(w.live.Content, podLabels).(map[string]any)
+	return v != nil && equal(v, labels[w.path[2].field])
 }
+
+// podLabels leads to the labels of an object's Pods.
+var podLabels = []step{fieldStep("spec"), fieldStep("template"), fieldStep("metadata"), fieldStep("labels")}
 
 // dependent tells the defaults of Kubernetes' own kinds that follow from the
 // object or from the fields beside them.
@@ -79,6 +85,8 @@ func dependent(live object.Object, parent, name string, siblings map[string]any,
 		return kind == "NetworkPolicy" && equal(v, types)
 	}
 	switch {
+	case kind == "ReplicationController" && parent == "spec" && name == "selector":
+		return v != nil && equal(v, at(live.Content, podLabels))
 	case kind == "Service" && parent == "spec":
 		return ofService(name, siblings, v)
 	case kind == "Job" && parent == "spec":

@@ -17,7 +17,7 @@ func (w *walker) undeclared(live any, n *node, p place) {
 	case !by.controller && w.stored.Alone && w.isStored(live): // the server puts it there
 	case by == claims{}:
 		w.ownerless(live, n)
-	case w.isVoid(live):
+	case w.isVoid(live), w.isDerived(live), w.isEveryPods(live):
 	case by == claims{deployer: true} && w.atMark(p):
 	case w.atLeader() && !by.deployer && !w.lastWriter(p).writer.Person:
 		w.controlled(live, w.lastWriter(p))
@@ -65,7 +65,7 @@ func (w *walker) dropped(live any, n *node, p place) {
 	switch {
 	case ok && n != nil && !n.atomic && len(n.fields) > 0 && !w.divided(p):
 		w.fields(nil, fields, n, p, w.skipWithin())
-	case !w.isKept():
+	case !w.isKept() && !w.isVoid(w.withoutAdmitted(live)) && !(w.pod && blank(w.withoutAdmitted(live))):
 		w.change(Released, nil, live, w.lastWriter(p).writer)
 	}
 }
@@ -139,16 +139,15 @@ func (w *walker) unrecorded(live any) {
 	}
 }
 
-// splits judges the parts of an ownerless structure or list one by one, for the
-// server may have filled in some: not of a list's item or the value of a free key,
-// which it never makes.
+// splits judges the parts of an ownerless list, or of a structure that the server
+// makes itself, one by one, for it may have filled in some.
 func (w *walker) splits(live any, n *node) bool {
 	if last := w.path[len(w.path)-1]; n == nil || n.atomic || last.list != nil {
 		return false
 	}
 	switch l := live.(type) {
 	case map[string]any:
-		if len(n.fields) > 0 && len(l) > 0 {
+		if len(n.fields) > 0 && len(l) > 0 && w.isMade() {
 			w.fields(nil, l, n, nil, w.skipWithin())
 			return true
 		}

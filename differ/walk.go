@@ -10,6 +10,7 @@ import (
 // the place where it stands, the path to it and each owner's records of it.
 type walker struct {
 	live    object.Object
+	git     map[string]any // what is declared
 	root    *node
 	options Options
 	owners  []owner
@@ -50,6 +51,7 @@ func newWalker(live object.Object, t Type, o Options) *walker {
 
 // compare walks declared and the live object and returns what differs.
 func (w *walker) compare(declared map[string]any) Diff {
+	w.git = declared
 	w.changes, w.ignored, w.presumed, w.attributed, w.ownerlessLeaves = nil, nil, false, 0, 0
 	w.stack, w.unsure = w.stack[:0], false
 	for _, o := range w.owners {
@@ -88,7 +90,13 @@ func skipInMetadata(name string) bool {
 // it repeats the object, with the values of a Secret.
 const lastAppliedAnnotation = "kubectl.kubernetes.io/last-applied-configuration"
 
-func skipAnnotation(name string) bool { return name == lastAppliedAnnotation }
+// generationAnnotation is what the server keeps in each DaemonSet, whoever writes
+// it.
+const generationAnnotation = "deprecated.daemonset.template.generation"
+
+func skipAnnotation(name string) bool {
+	return name == lastAppliedAnnotation || name == generationAnnotation
+}
 
 func skipNothing(string) bool { return false }
 
@@ -211,6 +219,8 @@ func (w *walker) leaf(declared, live any, n *node, p place) {
 	}
 	last, known := w.lastWriter(p), p.owned()
 	switch {
+	case blank(declared) && w.isKept() && (!known || w.onlyDeployers(p)):
+		// git leaves it to the server
 	case known && w.atLeader() && !last.writer.Person:
 		w.change(Contested, declared, live, last.writer)
 	case known && last.role == controller && blank(declared):
@@ -258,7 +268,7 @@ func allOmitted(fields map[string]any) bool {
 		switch v := v.(type) {
 		case nil, omitted:
 		case map[string]any:
-			if !allOmitted(v) {
+			if len(v) == 0 || !allOmitted(v) {
 				return false
 			}
 		default:

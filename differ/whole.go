@@ -1,5 +1,7 @@
 package differ
 
+import "slices"
+
 // completed tells whether a whole value differs only in what the server filled
 // in. Records do not reach into a whole value, but whoever changes any part of
 // it owns all of it: what only the deployer owns it sent, or the cluster put in on
@@ -143,4 +145,15 @@ func (w *walker) withoutAdmitted(v any) any {
 		kept = append(kept, item)
 	}
 	return kept
+}
+
+// isEveryPods tells whether the value is the tolerations that every Pod gets, and
+// for as long as it gets them by default.
+func (w *walker) isEveryPods(v any) bool {
+	list, ok := v.([]any)
+	rest, _ := w.withoutAdmitted(v).([]any)
+	return ok && w.pod && len(list) > 0 && len(rest) == 0 && !slices.ContainsFunc(list, func(item any) bool {
+		t, _ := item.(map[string]any)
+		return !equal(t["tolerationSeconds"], int64(300))
+	})
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"plumbline.dev/plumbline/differ"
 )
 
@@ -14,20 +16,69 @@ import (
 func (t truth) declaredPart(said []differ.Change) []string {
 	var wrong []string
 	changes := told(said, differ.Modified, differ.Removed, differ.Contested)
+	lost := places{}
+	for _, c := range said {
+		if fresh := valuesAt(t.untouched.Object, c.Path); c.Op == differ.Modified && len(fresh) == 1 && loses(c.Declared, fresh[0]) {
+			lost[spelled(c.Path)] = true
+		}
+	}
 	added := told(said, differ.Added) // of two items with one key
 	changed := t.byApply.present()
 	for _, p := range changed.sorted() {
-		if t.declared[p] && !changes.covered(p) && !added.covered(p) && !t.leftTo(p) {
+		if t.declared[p] && !changes.covered(p) && !added.covered(p) && !t.leftTo(p) && !(t.null[p] && t.updated()) {
 			wrong = append(wrong, "declared: missed "+p)
 		}
 	}
 	maps.Copy(changed, t.byApply.removed)
 	for _, p := range changes.sorted() {
-		if !changed.covered(p) && !t.ignored(p) && !t.dropped.covered(p) {
+		if !changed.covered(p) && !t.ignored(p) && !t.dropped.covered(p) && !lost[p] {
 			wrong = append(wrong, "declared: false alarm about "+p)
 		}
 	}
 	return wrong
+}
+
+// updated tells whether the deployer writes with updates: tools that do leave nulls
+// out of what they send.
+func (t truth) updated() bool {
+	var updates, applies bool
+	for _, m := range t.live.GetManagedFields() {
+		updates = updates || m.Manager == ci && m.Operation == metav1.ManagedFieldsOperationUpdate
+		applies = applies || m.Manager == ci && m.Operation == metav1.ManagedFieldsOperationApply
+	}
+	return updates && !applies
+}
+
+// loses tells whether the server stores a whole value without something that git
+// says in it.
+func loses(git, stored any) bool {
+	switch g := git.(type) {
+	case map[string]any:
+		s, _ := stored.(map[string]any)
+		for name, v := range g {
+			if there, ok := s[name]; !ok && nonEmptyValue(v) || ok && loses(v, there) {
+				return true
+			}
+		}
+	case []any:
+		s, _ := stored.([]any)
+		for i, v := range g {
+			if i < len(s) && loses(v, s[i]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func nonEmptyValue(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		return len(v) > 0
+	case []any:
+		return len(v) > 0
+	}
+	return v != nil && v != "" && v != false && v != int64(0)
 }
 
 // ignored tells whether the server takes the field only when it creates the
@@ -105,8 +156,10 @@ func (t truth) duty(p string) duty {
 		return silence
 	case !meant(holds), who[server], t.emptied[p]:
 		return liberty
-	case t.ledger.masked:
+	case t.ledger.masked, !recorded(holds) && t.unrecorded(p):
 		return liberty
+	case t.live.GetKind() == "Pod" && (beneath(p, ".spec.volumes") || p == ".spec.tolerations"):
+		return liberty // admission's, whoever touched or moved them
 	case t.live.GetKind() == "Lease" && beneath(p, ".spec"):
 		return liberty // is written by whoever holds the lease
 	case who[Impostor] && !who[Person]:
@@ -123,6 +176,20 @@ func (t truth) duty(p string) duty {
 		return liberty // perhaps a default, which a deployer that updates owns too
 	}
 	return releaseOnly
+}
+
+// unrecorded tells whether the server fills a place in without a record, so that
+// nothing tells its value from one whose record was removed.
+func (t truth) unrecorded(p string) bool {
+	switch t.live.GetKind() {
+	case "Pod":
+		return beneath(p, ".spec")
+	case "Ingress":
+		return p == ".spec.ingressClassName"
+	case "PersistentVolumeClaim":
+		return p == ".spec.storageClassName"
+	}
+	return p == ".spec.replicas" || p == ".spec.shards" || strings.HasSuffix(p, ".imagePullPolicy")
 }
 
 // undeclared wants the differ to say what stands beside git by anyone but

@@ -33,16 +33,16 @@ type verdict struct {
 
 // truth is what there is to be said of an object.
 type truth struct {
-	live, applied *unstructured.Unstructured
-	byApply       difference // what an apply of git would do
-	beside        difference // what the live object has that an untouched one has not
-	declared      places     // what git declares
-	blank         places     // of these, where git leaves a place to be filled in
-	dropped       places     // of these, what the server does not store, though it says something
-	null          places     // of these, where git says null, which is as good as nothing
-	present       places     // what the live object has
-	emptied       places     // where the live object has an empty value that an untouched one has not
-	ledger        *ledger
+	live, applied, untouched *unstructured.Unstructured
+	byApply                  difference // what an apply of git would do
+	beside                   difference // what the live object has that an untouched one has not
+	declared                 places     // what git declares
+	blank                    places     // of these, where git leaves a place to be filled in
+	dropped                  places     // of these, what the server does not store, though it says something
+	null                     places     // of these, where git says null, which is as good as nothing
+	present                  places     // what the live object has
+	emptied                  places     // where the live object has an empty value that an untouched one has not
+	ledger                   *ledger
 }
 
 // judge compares the differ's word with the truth. If the object has changed in
@@ -101,6 +101,7 @@ func (r *run) truth(ctx context.Context) (truth, error) {
 	if err != nil {
 		return truth{}, fmt.Errorf("asking what an untouched object has: %w", refusal(err))
 	}
+	t.untouched = untouched
 	if t.byApply, err = compare(r.types, r.live, t.applied); err != nil {
 		return truth{}, err
 	}
