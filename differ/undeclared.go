@@ -65,7 +65,7 @@ func (w *walker) dropped(live any, n *node, p place) {
 	switch {
 	case ok && n != nil && !n.atomic && len(n.fields) > 0 && !w.divided(p):
 		w.fields(nil, fields, n, p, w.skipWithin())
-	case !w.isKept() && !w.isVoid(w.withoutAdmitted(live)) && !(w.pod && blank(w.withoutAdmitted(live))):
+	case !w.isKept() && !w.isVoid(live) && (!w.pod || !blank(w.withoutAdmitted(live))):
 		w.change(Released, nil, live, w.lastWriter(p).writer)
 	}
 }

@@ -25,7 +25,7 @@ func (t truth) declaredPart(said []differ.Change) []string {
 	added := told(said, differ.Added) // of two items with one key
 	changed := t.byApply.present()
 	for _, p := range changed.sorted() {
-		if t.declared[p] && !changes.covered(p) && !added.covered(p) && !t.leftTo(p) && !(t.null[p] && t.updated()) {
+		if t.declared[p] && !changes.covered(p) && !added.covered(p) && !t.leftTo(p) && (!t.null[p] || !t.updated()) {
 			wrong = append(wrong, "declared: missed "+p)
 		}
 	}
