@@ -61,5 +61,6 @@ generated
 module .
 module tools
 module test/controlplane
+module test/deployers/tools
 vulnerabilities
 exit $status

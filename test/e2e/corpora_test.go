@@ -166,7 +166,7 @@ func (d deployment) run(t *testing.T) {
 	t.Helper()
 	var err error
 	largeApplied := false
-	testenv.Poll(30*time.Second, func() bool {
+	testenv.Poll(2*time.Minute, func() bool {
 		if _, err = d.user.Try("", d.args(d.serverSide)...); err == nil {
 			return true
 		}
