@@ -271,12 +271,20 @@ func (r *DryRun) refusal(q question, err error) (answered, error) {
 		defer r.mu.Unlock()
 		r.refused[q.right()] = lack
 		return answered{}, lack
-	case errors.As(err, &status) && status.ErrStatus.Code >= 400 && status.ErrStatus.Code < 500 && status.ErrStatus.Code != http.StatusTooManyRequests:
+	case errors.As(err, &status) && isFinal(status):
 		return answered{Refusal: told(q.declared, status)}, nil
 	case isSecret(q.declared) && errors.As(err, &status):
 		err = errors.New(told(q.declared, status))
 	}
 	return answered{}, failure{fmt.Errorf("asking for a dry run of %s: %w", q.declared.ID, withoutURL(err))}
+}
+
+// isFinal tells whether the server would say the same again. What does not fit the
+// schema, as an unknown field, it calls its own error.
+func isFinal(err *apierrors.StatusError) bool {
+	code := err.ErrStatus.Code
+	return code >= 400 && code < 500 && code != http.StatusTooManyRequests && code != http.StatusRequestTimeout ||
+		strings.HasPrefix(err.ErrStatus.Message, "failed to create typed patch object")
 }
 
 // lacksRight tells a user who may not ask from an object that admission forbids.

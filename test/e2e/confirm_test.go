@@ -335,3 +335,21 @@ func TestConfirmNamed(t *testing.T) {
 		}
 	}
 }
+
+// TestConfirmRefused has git declare what no server-side apply takes: it is
+// compared as without, with a warning, and not asked about again.
+func TestConfirmRefused(t *testing.T) {
+	const ns = "confirm-refused"
+	dir := write(t, map[string]string{"web.yaml": strings.Replace(webDeployment, "  replicas: 1", "  replicas: 1\n  replikas: 2", 1)})
+	admin(t).Kubectl(t, "create", "namespace", ns)
+	admin(t).Kubectl(t, "-n", ns, "apply", "--validate=ignore", "--field-manager=ci-deploy", "-f", dir)
+	admin(t).Kubectl(t, "-n", ns, "set", "image", "deployment/web", "web=registry.example.com/web:2.0")
+	c := newConfirming(t, env.User(t, ns, masters), dir, "-n", ns)
+	for _, dryRuns := range []int{2, 0} {
+		report, _ := c.diff(t, dryRuns)
+		changed(t, report, "web spec.template.spec.containers[name=web].image modified")
+		if len(report.Warnings) != 1 || !strings.Contains(report.Warnings[0], "replikas") {
+			t.Errorf("the warnings are %q", report.Warnings)
+		}
+	}
+}
