@@ -60,6 +60,11 @@ func bench(ctx context.Context, o options) (err error) {
 	if err := buildPlumbline(ctx, plumbline); err != nil {
 		return err
 	}
+	say(fmt.Sprintf("comparing with dumps of %d objects", dumpObjects))
+	dumps, err := measureDumps(ctx, plumbline, filepath.Join(dir, "dumps"))
+	if err != nil {
+		return err
+	}
 	say("starting a control plane")
 	env, err := testenv.Start(0)
 	if err != nil {
@@ -82,7 +87,7 @@ func bench(ctx context.Context, o options) (err error) {
 	}
 	say("")
 	return printSummary(os.Stdout, summary{
-		options: o, bytes: sizeOf(tree), kubernetes: admin.version, results: results, micro: micro,
+		options: o, bytes: sizeOf(tree), kubernetes: admin.version, results: results, micro: micro, dumps: dumps,
 	})
 }
 

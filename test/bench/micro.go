@@ -14,11 +14,12 @@ import (
 	"time"
 )
 
-// micro is what comparing two decoded objects costs, by the differ and, for the
-// declared fields alone, by structured-merge-diff.
+// micro is what comparing two objects costs: decoded ones by the differ, the same
+// from the bytes that a server sends, and, for the declared fields alone, by
+// structured-merge-diff.
 type micro struct {
-	object        string
-	differ, typed perComparison
+	object               string
+	differ, bytes, typed perComparison
 }
 
 // perComparison is of several measurements. The fastest is the one to judge by:
@@ -48,7 +49,7 @@ func benchmarkDiffer(ctx context.Context) ([]micro, error) {
 //
 //	BenchmarkCompareUnchanged/OBJECT/BY-2  N  T ns/op  B B/op  A allocs/op
 //
-// in which BY is differ or typed and each stands several times.
+// in which BY is differ, bytes or typed and each stands several times.
 func parseMicro(out []byte) ([]micro, error) {
 	times, allocs := map[string][]float64{}, map[string]int{}
 	var objects []string
@@ -63,7 +64,7 @@ func parseMicro(out []byte) ([]micro, error) {
 			return nil, err
 		}
 		times[name] = append(times[name], ns)
-		if allocs[name], err = strconv.Atoi(fields[6]); err != nil {
+		if allocs[name], err = strconv.Atoi(fields[len(fields)-2]); err != nil {
 			return nil, err
 		}
 		if object, found := strings.CutSuffix(name, "/differ"); found && !slices.Contains(objects, object) {
@@ -81,10 +82,10 @@ func parseMicro(out []byte) ([]micro, error) {
 	}
 	var all []micro
 	for _, object := range objects {
-		if len(times[object+"/typed"]) == 0 {
+		if len(times[object+"/typed"]) == 0 || len(times[object+"/bytes"]) == 0 {
 			return nil, fmt.Errorf("nothing beside %s", object)
 		}
-		all = append(all, micro{object: strings.ReplaceAll(object, "_", " "), differ: of(object + "/differ"), typed: of(object + "/typed")})
+		all = append(all, micro{object: strings.ReplaceAll(object, "_", " "), differ: of(object + "/differ"), bytes: of(object + "/bytes"), typed: of(object + "/typed")})
 	}
 	return all, nil
 }

@@ -18,6 +18,7 @@ type summary struct {
 	kubernetes string
 	results    [2]result // plumbline's and kubectl's
 	micro      []micro
+	dumps      map[string]cost // by format
 }
 
 // printSummary writes what was measured, at most 80 columns wide.
@@ -36,8 +37,10 @@ func printSummary(w io.Writer, s summary) error {
 
 	fmt.Fprint(out, "\nwhat plumbline asks the server: with warm caches, and with empty ones also (+)\n\n")
 	printRequests(out, s.results[0])
-	fmt.Fprint(out, "\none comparison of two decoded objects, fastest / median of 5 measurements;\nB: structured-merge-diff's Merge and Compare, of the declared fields alone\n\n")
+	fmt.Fprint(out, "\none comparison of two decoded objects, fastest / median of 5 measurements;\nfrom bytes: A with decoding what the server sends; B: structured-merge-diff's Merge and Compare, of the declared fields alone\n\n")
 	printMicro(out, s.micro)
+	fmt.Fprintf(out, "\nplumbline diff --live on %d unchanged objects, one run of each format\n\n", dumpObjects)
+	printDumps(out, s.dumps)
 	fmt.Fprintln(out, "\ntargets")
 	for _, t := range targets(s) {
 		fmt.Fprintln(out, "  "+t.String())
@@ -152,10 +155,10 @@ func (r request) text() string {
 }
 
 func printMicro(w io.Writer, all []micro) {
-	fmt.Fprintf(w, "  %-25s %18s %18s %10s\n", "", "A differ", "B typed", "B/A")
+	fmt.Fprintf(w, "  %-25s %18s %18s %18s %10s\n", "", "A differ", "from bytes", "B typed", "B/A")
 	for _, m := range all {
-		fmt.Fprintf(w, "  %-25s %18s %18s %10.1f\n", m.object+", µs", m.differ.times(), m.typed.times(), float64(m.typed.fastest)/float64(m.differ.fastest))
-		fmt.Fprintf(w, "  %-25s %18d %18d %10.1f\n", "  allocations", m.differ.allocs, m.typed.allocs, float64(m.typed.allocs)/max(1, float64(m.differ.allocs)))
+		fmt.Fprintf(w, "  %-25s %18s %18s %18s %10.1f\n", m.object+", µs", m.differ.times(), m.bytes.times(), m.typed.times(), float64(m.typed.fastest)/float64(m.differ.fastest))
+		fmt.Fprintf(w, "  %-25s %18d %18d %18d %10.1f\n", "  allocations", m.differ.allocs, m.bytes.allocs, m.typed.allocs, float64(m.typed.allocs)/max(1, float64(m.differ.allocs)))
 	}
 }
 

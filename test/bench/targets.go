@@ -32,6 +32,9 @@ const (
 
 	maxCompare, aimCompare = 60 * time.Microsecond, 40 * time.Microsecond
 	maxAllocs, aimAllocs   = 200, 100
+
+	maxDumpCPU    = 2 * time.Second
+	maxDumpMemory = 300 // MB
 )
 
 // targets judges all runs, cold ones too, but for the time: of the warm runs'
@@ -46,7 +49,7 @@ func targets(s summary) []target {
 		writes = max(writes, r.writes())
 		memory = max(memory, mega(r.Memory))
 	}
-	one := s.micro[0].differ
+	one, dump := s.micro[0].differ, s.dumps["json"]
 	return []target{
 		{fmt.Sprintf("at least %d times less wall time than kubectl", minSpeedup), fmt.Sprintf("%.1f", speedup), speedup >= minSpeedup, aim(speedup >= aimSpeedup, aimSpeedup)},
 		{fmt.Sprintf("at most %d requests", maxRequests), fmt.Sprint(requests), requests <= maxRequests, ""},
@@ -54,6 +57,8 @@ func targets(s summary) []target {
 		{fmt.Sprintf("under %d MB at the peak", maxMemory), fmt.Sprintf("%.0f MB", memory), memory < maxMemory, ""},
 		{fmt.Sprintf("at most %d µs to compare a Deployment", maxCompare.Microseconds()), micros(one.fastest) + " µs", one.fastest <= maxCompare, aim(one.fastest <= aimCompare, aimCompare.Microseconds())},
 		{fmt.Sprintf("at most %d allocations to compare it", maxAllocs), fmt.Sprint(one.allocs), one.allocs <= maxAllocs, aim(one.allocs <= aimAllocs, aimAllocs)},
+		{fmt.Sprintf("at most %.0f s of CPU for %d objects of a dump", maxDumpCPU.Seconds(), dumpObjects), fmt.Sprintf("%.2f s", dump.CPU.Seconds()), dump.CPU <= maxDumpCPU, ""},
+		{fmt.Sprintf("at most %d MB for them at the peak", maxDumpMemory), fmt.Sprintf("%.0f MB", mega(dump.Memory)), mega(dump.Memory) <= maxDumpMemory, ""},
 	}
 }
 
