@@ -1,7 +1,9 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"time"
 
@@ -105,12 +107,30 @@ func JSON(w io.Writer, r Report) error {
 
 // YAML writes the same document as YAML.
 func YAML(w io.Writer, r Report) error {
-	text, err := yaml.Marshal(jsonOf(r))
+	data, err := json.Marshal(jsonOf(r))
+	if err != nil {
+		return err
+	}
+	text, err := yaml.JSONToYAML(escaped(data))
 	if err != nil {
 		return err
 	}
 	_, err = w.Write(text)
 	return err
+}
+
+// escaped escapes the characters that JSON may hold as they are and YAML may not:
+// anyone who may write an object may have put them into a name or a value.
+func escaped(data []byte) []byte {
+	var b bytes.Buffer
+	for _, r := range string(data) {
+		if r >= 0x7f && r <= 0x9f || r == 0xfeff || r == 0xfffe || r == 0xffff {
+			fmt.Fprintf(&b, "\\u%04x", r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.Bytes()
 }
 
 func jsonOf(r Report) jsonReport {

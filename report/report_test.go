@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
 
 	"plumbline.dev/plumbline/api/v1alpha1"
 	"plumbline.dev/plumbline/differ"
@@ -258,5 +259,29 @@ func TestExitCode(t *testing.T) {
 		if got := c.r.ExitCode(c.failOn); got != c.want {
 			t.Errorf("%s: exit code %d, want %d", name, got, c.want)
 		}
+	}
+}
+
+// TestYAMLOfControlCharacters wants a report of what anybody may have put into a
+// name or a value.
+func TestYAMLOfControlCharacters(t *testing.T) {
+	text := "a\x7f\u0085\ufeffé\u2028z"
+	r := report.Report{Findings: []finding.Finding{{Rule: finding.DriftAdded, Changes: []differ.Change{{
+		Path: differ.Path{"data", "x"}, Op: differ.Added, Live: text, Writer: differ.Writer{Manager: text},
+	}}}}}
+	var b bytes.Buffer
+	if err := report.YAML(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	var read struct {
+		Findings []struct {
+			Changes []struct{ Live, Manager string }
+		}
+	}
+	if err := yaml.Unmarshal(b.Bytes(), &read); err != nil {
+		t.Fatalf("%v in %q", err, b.String())
+	}
+	if c := read.Findings[0].Changes[0]; c.Live != text || c.Manager != text {
+		t.Errorf("%q and %q are read back, want %q", c.Live, c.Manager, text)
 	}
 }
