@@ -16,7 +16,7 @@ import (
 func (t truth) declaredPart(said []differ.Change) []string {
 	var wrong []string
 	changes := told(said, differ.Modified, differ.Removed, differ.Contested)
-	lost := places{}
+	released, lost := told(said, differ.Released), places{}
 	for _, c := range said {
 		if fresh := valuesAt(t.untouched.Object, c.Path); c.Op == differ.Modified && len(fresh) == 1 && loses(c.Declared, fresh[0]) {
 			lost[spelled(c.Path)] = true
@@ -25,7 +25,7 @@ func (t truth) declaredPart(said []differ.Change) []string {
 	added := told(said, differ.Added) // of two items with one key
 	changed := t.byApply.present()
 	for _, p := range changed.sorted() {
-		if t.declared[p] && !changes.covered(p) && !added.covered(p) && !t.leftTo(p) && (!t.null[p] || !t.updated()) {
+		if t.declared[p] && !changes.covered(p) && !added.covered(p) && !t.leftTo(p) && (!t.null[p] || !t.updated() && !released.covered(p)) {
 			wrong = append(wrong, "declared: missed "+p)
 		}
 	}
@@ -88,6 +88,8 @@ func (t truth) ignored(p string) bool {
 	switch t.live.GetKind() {
 	case "CertificateSigningRequest":
 		return beneath(p, ".spec")
+	case "Lease":
+		return p == ".spec.preferredHolder" || p == ".spec.strategy" // behind a feature gate
 	case "Node":
 		return beneath(p, ".spec.configSource")
 	}
@@ -188,6 +190,11 @@ func (t truth) unrecorded(p string) bool {
 		return p == ".spec.ingressClassName"
 	case "PersistentVolumeClaim":
 		return p == ".spec.storageClassName"
+	}
+	own := t.live.GetAPIVersion()
+	converted := func(m metav1.ManagedFieldsEntry) bool { return m.APIVersion != own }
+	if strings.Contains(own, ".example.com/") && slices.ContainsFunc(t.live.GetManagedFields(), converted) {
+		return true // a conversion may have made it of something that a record names otherwise
 	}
 	return p == ".spec.replicas" || p == ".spec.shards" || strings.HasSuffix(p, ".imagePullPolicy")
 }
