@@ -155,6 +155,7 @@ func TestDecodeErrors(t *testing.T) {
 		"a text":               {"\n\n" + secret, "f.yaml:3: not a Kubernetes object: the document is not a mapping", ""},
 		"neither":              {"a: " + secret, "f.yaml:1: not a Kubernetes object: it has neither apiVersion nor kind", ""},
 		"no apiVersion":        {"kind: X", "f.yaml:1: X has no apiVersion", ""},
+		"no version":           {"apiVersion: apps/\nkind: X\nmetadata: {name: a}", "f.yaml:1: X has apiVersion \"apps/\", which names no version", ""},
 		"no kind":              {"apiVersion: v1", "f.yaml:1: an object of v1 has no kind", ""},
 		"no name":              {"apiVersion: v1\nkind: X", "f.yaml:1: X has no metadata.name", ""},
 		"generated name":       {"apiVersion: v1\nkind: X\nmetadata: {generateName: a-}", "generateName \"a-\" and no name", ""},
@@ -233,7 +234,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		objects, err := object.Decode("f.yaml", data)
 		for _, o := range objects {
-			if o.ID.Name == "" || o.ID.Kind == "" || o.ID.Version == "" && o.ID.Group == "" || o.Origin.Line < 1 {
+			if o.ID.Name == "" || o.ID.Kind == "" || o.ID.Version == "" || o.Origin.Line < 1 {
 				t.Errorf("an object without identity or line: %+v", o)
 			}
 			if _, err := json.Marshal(o.Content); err != nil {

@@ -112,6 +112,9 @@ func FromContent(content map[string]any) (Object, error) {
 		Group: group, Version: version, Kind: kind,
 		Namespace: o.Metadata("namespace"), Name: o.Metadata("name"),
 	}
+	if version == "" {
+		return Object{}, fmt.Errorf("%s has apiVersion %q, which names no version", kind, apiVersion)
+	}
 	if o.ID.Name != "" {
 		return o, nil
 	}
