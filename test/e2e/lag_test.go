@@ -103,18 +103,15 @@ func (l *lagging) flags(namespace string, more ...string) []string {
 }
 
 // pending is what must be said where commit 0 is deployed and git has moved on.
-// Of a client-side apply nobody knows that it made an item as a whole.
-func pending(how string) []string {
-	item := []string{"web released env[name=LEVEL]: drift/pending 2"}
-	if how == "client-side" {
-		item = []string{"web released env[name=LEVEL].name: drift/pending 2", "web released env[name=LEVEL].value: drift/pending 2"}
-	}
-	return slices.Concat([]string{
+func pending() []string {
+	return []string{
 		"only removed data.new: drift/pending 2",
 		"settings modified data.a: drift/pending 1",
 		"settings released data.dropped: drift/pending 2",
 		"web modified image: drift/pending 4",
-	}, item, []string{"web removed env[name=NEW]: drift/pending 2"})
+		"web released env[name=LEVEL]: drift/pending 2",
+		"web removed env[name=NEW]: drift/pending 2",
+	}
 }
 
 // TestLag deploys a commit and lets git move on: each difference must be told as
@@ -132,7 +129,7 @@ func TestLag(t *testing.T) {
 			l.deploy(t, namespace, how, 0)
 
 			report, r := diff(t, admin(t).Kubeconfig, l.flags(namespace)...)
-			if d := cmp.Diff(pending(how), l.told(t, report)); d != "" || len(report.Warnings) > 0 {
+			if d := cmp.Diff(pending(), l.told(t, report)); d != "" || len(report.Warnings) > 0 {
 				t.Errorf("warnings %q (-want +got):\n%s", report.Warnings, d)
 			}
 			verdicts(t, report, r, 0, map[string]int{"InSync": 1, "Pending": 3})
@@ -152,7 +149,7 @@ func TestLag(t *testing.T) {
 				"blame":       l.flags(namespace, "--blame"),
 			} {
 				report, r = diff(t, admin(t).Kubeconfig, append(args, "-n", namespace)...)
-				if d := cmp.Diff(pending(how), l.told(t, report)); d != "" || r.code != 0 {
+				if d := cmp.Diff(pending(), l.told(t, report)); d != "" || r.code != 0 {
 					t.Errorf("of %s: exit %d (-want +got):\n%s%s", source, r.code, d, r.stderr)
 				}
 			}
