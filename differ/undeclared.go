@@ -160,14 +160,6 @@ func (w *walker) splits(live any, n *node) bool {
 	return false
 }
 
-// inData tells whether the walk stands on or in the data of a ConfigMap or a
-// Secret, in which the server puts nothing of its own.
-func (w *walker) inData() bool {
-	id := w.live.ID
-	return id.Group == "" && (id.Kind == "ConfigMap" || id.Kind == "Secret") &&
-		(w.path[0].field == "data" || w.path[0].field == "binaryData")
-}
-
 // madeItem reports an item of a list that the deployer and others own parts of, as
 // the API server takes it when git is applied: it stays if somebody else made it
 // too, and goes as a whole if only the deployer did.
@@ -254,46 +246,6 @@ func (w *walker) isVoid(v any) bool {
 func (w *walker) isMade() bool {
 	_, ok := w.defaultHere().(map[string]any)
 	return ok
-}
-
-// atMetadata tells whether the walk stands on the metadata of a template.
-func (w *walker) atMetadata() bool { return w.path[len(w.path)-1].field == "metadata" }
-
-// atLabels tells whether the walk stands on labels or annotations: the object's
-// own or those of a template. They are told one by one, whoever owns them: each
-// means something of its own.
-func (w *walker) atLabels() bool {
-	last := len(w.path) - 1
-	return last >= 1 && w.path[last-1].field == "metadata" && (w.path[last].field == "labels" || w.path[last].field == "annotations")
-}
-
-// isLabel tells whether the walk stands on one label or annotation, of the object
-// or of a template.
-func (w *walker) isLabel() bool {
-	last := len(w.path) - 1
-	return last >= 2 && w.path[last-2].field == "metadata" && (w.path[last-1].field == "labels" || w.path[last-1].field == "annotations")
-}
-
-// atMark tells whether the walk stands on a label or annotation by which deployers
-// mark what they deploy.
-func (w *walker) atMark(p place) bool {
-	return len(w.path) == 3 && w.path[0].field == "metadata" &&
-		(w.path[1].field == "labels" || w.path[1].field == "annotations") && isMark(w.path[2].field, w.lastWriter(p).writer)
-}
-
-// atLeader tells whether the walk stands where a controller's replicas write which
-// of them leads, under whatever name; but people do not lead.
-func (w *walker) atLeader() bool {
-	if w.live.ID.Group == "coordination.k8s.io" && w.live.ID.Kind == "Lease" && w.path[0].field == "spec" {
-		return true
-	}
-	return len(w.path) == 3 && w.path[0].field == "metadata" && w.path[1].field == "annotations" &&
-		w.path[2].field == "control-plane.alpha.kubernetes.io/leader"
-}
-
-// inMetadata tells whether the walk stands on a field of the object's metadata.
-func (w *walker) inMetadata() bool {
-	return len(w.path) == 2 && w.path[0].field == "metadata"
 }
 
 // divide judges the parts of an undeclared value of several owners one by one.

@@ -4,8 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"plumbline.dev/plumbline/test/testenv"
@@ -26,10 +24,8 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	plumbline = filepath.Join(dir, "plumbline")
-	build := exec.Command("go", "build", "-o", plumbline, "plumbline.dev/plumbline/cmd/plumbline")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building plumbline: %v\n%s", err, out)
+	if plumbline, err = testenv.Plumbline(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	flag.Parse()

@@ -33,12 +33,12 @@ func TestReadmeShowsTheDemo(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	build := exec.Command("go", "build", "-o", filepath.Join(dir, "plumbline"), "plumbline.dev/plumbline/cmd/plumbline")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building plumbline: %v\n%s", err, out)
+	plumbline, err := testenv.Plumbline(dir)
+	if err != nil {
+		t.Fatal(err)
 	}
 	demo := exec.Command(filepath.Join(root, "test", "demo", "demo.sh"))
-	demo.Env = append(os.Environ(), "COLUMNS=80", "TMPDIR="+dir, "PLUMBLINE="+filepath.Join(dir, "plumbline"), "KEEP=")
+	demo.Env = append(os.Environ(), "COLUMNS=80", "TMPDIR="+dir, "PLUMBLINE="+plumbline, "KEEP=")
 	var out, stderr bytes.Buffer
 	demo.Stdout, demo.Stderr = &out, &stderr
 	if err := demo.Run(); err != nil {

@@ -1,0 +1,88 @@
+package oracle
+
+import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// nonEmpty is an object without the fields that say nothing.
+func nonEmpty(o *unstructured.Unstructured) *unstructured.Unstructured {
+	content, _ := withoutEmpty(o.Object).(map[string]any)
+	return &unstructured.Unstructured{Object: content}
+}
+
+// withoutNull is an object without the fields that are null.
+func withoutNull(o *unstructured.Unstructured) *unstructured.Unstructured {
+	content, _ := dropNull(o.Object).(map[string]any)
+	return &unstructured.Unstructured{Object: content}
+}
+
+func dropNull(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		result := map[string]any{}
+		for key, field := range v {
+			if field != nil {
+				result[key] = dropNull(field)
+			}
+		}
+		return result
+	case []any:
+		result := make([]any, len(v))
+		for i := range v {
+			result[i] = dropNull(v[i])
+		}
+		return result
+	}
+	return v
+}
+
+func withoutEmpty(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		result := map[string]any{}
+		for key, field := range v {
+			switch field := withoutEmpty(field).(type) {
+			case nil:
+			case map[string]any:
+				if len(field) > 0 {
+					result[key] = field
+				}
+			case []any:
+				if len(field) > 0 {
+					result[key] = field
+				}
+			default:
+				if field != "" {
+					result[key] = field
+				}
+			}
+		}
+		return result
+	case []any:
+		result := make([]any, len(v))
+		for i := range v {
+			result[i] = withoutEmpty(v[i])
+		}
+		return result
+	}
+	return v
+}
+
+// stored is an object as the server keeps it, as far as fields move.
+func stored(o *unstructured.Unstructured) *unstructured.Unstructured {
+	written, ok := o.Object["stringData"].(map[string]any)
+	if !ok || o.GetKind() != "Secret" {
+		return o
+	}
+	o = o.DeepCopy()
+	delete(o.Object, "stringData")
+	data, _ := o.Object["data"].(map[string]any)
+	if data == nil {
+		data = map[string]any{}
+	}
+	for key := range written {
+		data[key] = "" // where, not what
+	}
+	o.Object["data"] = data
+	return o
+}
