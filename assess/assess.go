@@ -261,6 +261,7 @@ func (p *pass) compare(ctx context.Context, d, live object.Object) *question {
 	if q.diff.PresumesNoMutation && p.mutated(ctx, d.ID) {
 		c.Options.Mutated = true
 		q.diff = differ.Compare(d, live, c.Type, c.Options)
+		q.unjudged = p.mutators.err
 	}
 	if p.options.Confirm != nil && !c.Options.Mutated && p.mutators.asked { // earlier commits are not confirmed
 		c.Options.Mutated = p.mutated(ctx, d.ID)
@@ -284,6 +285,10 @@ func (p *pass) answer(q question) Assessment {
 	a := Assessment{Declared: q.declared, Failures: q.ruling.failures}
 	a.Findings, a.Ignored = q.ruling.apart(q.declared, q.diff)
 	a.Verdict = policy.Verdict(a.Findings, a.Ignored)
+	if q.unjudged != nil && a.Verdict == finding.InSync {
+		a.Verdict = finding.Unknown
+		a.Err = fmt.Errorf("it has values that git does not declare and no record tells the writer of; whether webhooks or policies put them there is not known: %w", q.unjudged)
+	}
 	if p.options.Compare.Unrecorded && len(q.diff.Changes) == 0 {
 		a.Verdict = finding.Unknown
 		a.Err = errors.New("what git declares is there, but without managedFields additions cannot be seen: dump with --show-managed-fields")

@@ -56,3 +56,30 @@ func raw(objects []object.Object) []object.Raw {
 	}
 	return all
 }
+
+// TestUnjudged wants an object with a value of which nothing tells where it came
+// from to be unknown, and not in sync: a dump does not tell which webhooks there are.
+func TestUnjudged(t *testing.T) {
+	t.Parallel()
+	const records = `managedFields: [{manager: ci-deploy, operation: Apply, fieldsV1: {"f:data": {"f:k": {}}}}]`
+	live := decode(t, `
+{apiVersion: v1, kind: ConfigMap, metadata: {name: plain, namespace: shop, `+records+`}, data: {k: "1"}}
+---
+{apiVersion: v1, kind: ConfigMap, metadata: {name: marked, namespace: shop, labels: {whose: "?"}, `+records+`}, data: {k: "1"}}
+`)
+	declared := decode(t, `
+{apiVersion: v1, kind: ConfigMap, metadata: {name: plain, namespace: shop}, data: {k: "1"}}
+---
+{apiVersion: v1, kind: ConfigMap, metadata: {name: marked, namespace: shop}, data: {k: "1"}}
+`)
+	got, err := assess.All(t.Context(), declared, assess.NewDump(raw(live)), assess.Options{})
+	if err == nil {
+		t.Error("it was not said that the webhooks are not known")
+	}
+	want := map[string]finding.Verdict{"plain": finding.InSync, "marked": finding.Unknown}
+	for _, a := range got {
+		if name := a.Declared.ID.Name; a.Verdict != want[name] || (a.Err != nil) != (a.Verdict == finding.Unknown) {
+			t.Errorf("%s is %s (%v), want %s", name, a.Verdict, a.Err, want[name])
+		}
+	}
+}

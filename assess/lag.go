@@ -16,6 +16,7 @@ type question struct {
 	ruling   *ruling
 	differs  *lag.Case
 	missing  *lag.Since
+	unjudged error // why some values could not be told from those of webhooks
 }
 
 func (q question) open() bool {
