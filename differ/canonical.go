@@ -62,7 +62,28 @@ func canonicalise(declared object.Object, t Type) (map[string]any, bool) {
 		return nil, false
 	}
 	canonical, _ := respell(content, stored, t.root).(map[string]any)
+	if id.Group == "" && id.Kind == "PersistentVolumeClaim" {
+		omitForeignSource(canonical)
+	}
 	return canonical, canonical != nil
+}
+
+// omitForeignSource marks a claim's dataSource omitted if it is neither a claim nor
+// a snapshot: the API server drops it without a word. Source: pkg/api/persistentvolumeclaim
+// in k8s.io/kubernetes.
+func omitForeignSource(claim map[string]any) {
+	spec, _ := claim["spec"].(map[string]any)
+	source, ok := spec["dataSource"].(map[string]any)
+	if !ok {
+		return
+	}
+	group, _ := source["apiGroup"].(string)
+	switch kind := source["kind"]; {
+	case kind == "PersistentVolumeClaim" && group == "":
+	case kind == "VolumeSnapshot" && group == "snapshot.storage.k8s.io":
+	default:
+		spec["dataSource"] = omitted{value: source}
+	}
 }
 
 // respell returns declared with each value spelled as in stored. What stored

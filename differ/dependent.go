@@ -41,12 +41,9 @@ func (w *walker) isFixed(parent, name string, v any, n *node) bool {
 }
 
 // isDerived tells whether a label of an object is one of its Pods', which the
-// server copies where git declares none for the object itself.
+// server copies where an object is made that has none of its own, and keeps.
 func (w *walker) isDerived(v any) bool {
 	if k := w.live.ID.Kind; !w.builtin || k != "Job" && k != "ReplicationController" || len(w.path) != 3 || w.path[1].field != "labels" {
-		return false
-	}
-	if own, _ := at(w.git, w.path[:2]).(map[string]any); len(own) > 0 {
 		return false
 	}
 	labels, _ := at(w.live.Content, podLabels).(map[string]any)

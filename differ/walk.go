@@ -219,8 +219,10 @@ func (w *walker) leaf(declared, live any, n *node, p place) {
 	}
 	last, known := w.lastWriter(p), p.owned()
 	switch {
-	case blank(declared) && w.isKept() && (!known || w.onlyDeployers(p)):
+	case empty(declared) && w.isKept() && (!known || w.onlyDeployers(p)):
 		// git leaves it to the server
+	case empty(declared) && w.isKept() && last.role == foreign:
+		w.change(Added, nil, live, last.writer) // and somebody else has not
 	case known && w.atLeader() && !last.writer.Person:
 		w.change(Contested, declared, live, last.writer)
 	case known && last.role == controller && blank(declared):

@@ -103,6 +103,12 @@ func (t truth) leftTo(p string) bool {
 	return t.blank[p] && len(holds) > 0 && t.ledger.touched(p, last(holds).number, byController)
 }
 
+// kept tells whether an apply of git keeps what is there, though git says zero: that
+// leaves the choice to the server, and is as good as to say nothing.
+func (t truth) kept(p string) bool {
+	return t.zero[p] && !t.byApply.present()[p] && !t.byApply.removed[p]
+}
+
 // releases wants what is said to be released to have been the deployer's, and
 // what a deployer's apply would remove to be said.
 func (t truth) releases(said []differ.Change) []string {
@@ -154,14 +160,14 @@ func (t truth) duty(p string) duty {
 	holds := t.ledger.holds[p]
 	who := roles(holds)
 	switch {
+	case t.live.GetKind() == "Pod" && (beneath(p, ".spec.volumes") || p == ".spec.tolerations"):
+		return liberty // admission's, whoever touched or moved them
 	case len(holds) == 0, len(who) == 1 && who[server]:
 		return silence
 	case !meant(holds), who[server], t.emptied[p]:
 		return liberty
 	case t.ledger.masked, !recorded(holds) && t.unrecorded(p):
 		return liberty
-	case t.live.GetKind() == "Pod" && (beneath(p, ".spec.volumes") || p == ".spec.tolerations"):
-		return liberty // admission's, whoever touched or moved them
 	case t.live.GetKind() == "Lease" && beneath(p, ".spec"):
 		return liberty // is written by whoever holds the lease
 	case who[Impostor] && !who[Person]:
@@ -207,7 +213,7 @@ func (t truth) undeclared(said []differ.Change) verdict {
 	all, allowed, quiet := t.byApply.present(), places{}, places{}
 	maps.Copy(all, t.byApply.removed)
 	for _, p := range t.beside.present().sorted() {
-		if t.declared[p] && !t.null[p] {
+		if t.declared[p] && !t.null[p] && !t.kept(p) {
 			continue // what an apply would do with it was asked
 		}
 		d := t.duty(p)

@@ -38,6 +38,7 @@ type truth struct {
 	beside                   difference // what the live object has that an untouched one has not
 	declared                 places     // what git declares
 	blank                    places     // of these, where git leaves a place to be filled in
+	zero                     places     // of these, where git says 0, which some fields take for nothing
 	dropped                  places     // of these, what the server does not store, though it says something
 	null                     places     // of these, where git says null, which is as good as nothing
 	present                  places     // what the live object has
@@ -118,7 +119,8 @@ func (r *run) truth(ctx context.Context) (truth, error) {
 	t.declared, t.present = of(git), of(r.live)
 	meaning, expected := of(nonEmpty(git)), of(untouched)
 	t.blank = t.declared.without(meaning)
-	t.null = t.declared.without(of(withoutNull(git)))
+	t.null = t.declared.without(of(without(git, func(v any) bool { return v == nil })))
+	t.zero = t.declared.without(of(without(git, func(v any) bool { return v == int64(0) || v == 0.0 })))
 	t.dropped = meaning.without(expected)
 	t.emptied = t.present.without(of(nonEmpty(r.live))).without(expected)
 	return t, err

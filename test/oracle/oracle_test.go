@@ -22,7 +22,7 @@ import (
 var (
 	count   = flag.Int("n", 500, "number of edits that are judged")
 	seed    = flag.Uint64("seed", 31, "seed of the programs; 0 takes a fresh one")
-	without = flag.String("without", strings.Join(notYetKinds, ","), "kinds that are left out, with commas")
+	leftOut = flag.String("without", strings.Join(notYetKinds, ","), "kinds that are left out, with commas")
 	only    = flag.String("only", "", "only objects of this kind")
 	leave   = flag.String("off", strings.Join(notYet, ","), "features that are left out, with commas")
 	keep    = flag.String("keep", "", "directory for the smallest programs that fail")
@@ -58,7 +58,7 @@ type failure struct {
 // step.
 func TestOracle(t *testing.T) {
 	g := theWorld(t)
-	for _, left := range strings.Split(*without, ",") {
+	for _, left := range strings.Split(*leftOut, ",") {
 		maps.DeleteFunc(g.sources, func(kind string, _ []source) bool { return strings.Split(kind, ".")[0] == left })
 	}
 	if *only != "" {
@@ -203,6 +203,9 @@ func report(t *testing.T, g *generator, total *tally) {
 		t.Errorf("program %d, %s, after %v:\n  %s", f.index, kind, small.Steps, strings.Join(wrong, "\n  "))
 		if *keep != "" {
 			name := fmt.Sprintf("%s-%d-%d.json", strings.ToLower(kind), *seed, f.index)
+			if err := os.MkdirAll(*keep, 0o700); err != nil {
+				t.Fatal(err)
+			}
 			if err := os.WriteFile(filepath.Join(*keep, name), append(text, '\n'), 0o600); err != nil {
 				t.Fatal(err)
 			}

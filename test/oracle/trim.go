@@ -10,26 +10,26 @@ func nonEmpty(o *unstructured.Unstructured) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: content}
 }
 
-// withoutNull is an object without the fields that are null.
-func withoutNull(o *unstructured.Unstructured) *unstructured.Unstructured {
-	content, _ := dropNull(o.Object).(map[string]any)
+// without is an object without the fields that have such a value.
+func without(o *unstructured.Unstructured, drop func(any) bool) *unstructured.Unstructured {
+	content, _ := leftOutOf(o.Object, drop).(map[string]any)
 	return &unstructured.Unstructured{Object: content}
 }
 
-func dropNull(v any) any {
+func leftOutOf(v any, drop func(any) bool) any {
 	switch v := v.(type) {
 	case map[string]any:
 		result := map[string]any{}
 		for key, field := range v {
-			if field != nil {
-				result[key] = dropNull(field)
+			if !drop(field) {
+				result[key] = leftOutOf(field, drop)
 			}
 		}
 		return result
 	case []any:
 		result := make([]any, len(v))
 		for i := range v {
-			result[i] = dropNull(v[i])
+			result[i] = leftOutOf(v[i], drop)
 		}
 		return result
 	}

@@ -39,7 +39,13 @@ func (t truth) mayBe(w differ.Writer, place string, last hold, holds []hold) boo
 	toucher := func(t touch) bool { return named(t.Step) }
 	return slices.ContainsFunc(holds, func(h hold) bool { return h.number >= last.number && named(h.Step) }) ||
 		t.ledger.touched(place, last.number, toucher) ||
-		!t.written(w.Manager).Before(t.written(last.Manager)) && t.ledger.touched(place, 0, toucher)
+		!t.written(w.Manager).Before(t.written(last.Manager)) && (t.ledger.touched(place, 0, toucher) || t.respelled(place))
+}
+
+// respelled tells whether the server spells a place anew at every write, for the sake
+// of another version, and takes whoever writes for the owner.
+func (t truth) respelled(place string) bool {
+	return t.live.GetKind() == "HorizontalPodAutoscaler" && beneath(place, ".spec.metrics")
 }
 
 // written is when the server says that the manager last wrote anything but the
