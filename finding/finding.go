@@ -3,6 +3,7 @@
 package finding
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -28,6 +29,56 @@ const (
 	DriftRestarted    Rule = "drift/restarted"    // somebody restarted the pods
 	DriftPending      Rule = "drift/pending"      // a field is as of an earlier commit: the deployer lags behind
 	DriftControlled   Rule = "drift/controlled"   // an undeclared field of a controller's: shown on request
+)
+
+// The rules about what should not be here.
+const (
+	RogueObject    Rule = "rogue/object"    // nobody declared it, and it belongs to nothing that is declared
+	RogueWriter    Rule = "rogue/writer"    // somebody other than the deployer last wrote declared fields
+	RogueContainer Rule = "rogue/container" // a running container that its workload's template does not have
+)
+
+// The rules about where things come from.
+const (
+	SourceImage     Rule = "source/image"     // an image from outside
+	SourceTag       Rule = "source/tag"       // an image without a fixed tag, or whose tag has moved
+	SourceDigest    Rule = "source/digest"    // an image that is not pinned by digest
+	SourceSignature Rule = "source/signature" // an image that nobody known has signed or built
+	SourceHelm      Rule = "source/helm"      // a release of a Helm chart from outside
+	SourceRemote    Rule = "source/remote"    // configuration that is taken from outside
+	SourceCommit    Rule = "source/commit"    // a commit that nobody known has signed
+)
+
+// The rules about what namespaces must hold to.
+const (
+	PostureNetwork     Rule = "posture/network"      // no default deny, or an allow rule without a reason
+	PosturePodSecurity Rule = "posture/pod-security" // below the chosen Pod Security Standard
+	PostureRBACUser    Rule = "posture/rbac-user"    // a role bound to a user instead of a group
+	PostureSecret      Rule = "posture/secret"       // a plain Secret or credential in git
+)
+
+// The rules about what runs.
+const (
+	RuntimeOutlier Rule = "runtime/outlier" // Pods of one template that differ
+	RuntimeExpired Rule = "runtime/expired" // a container that has run for too long
+	RuntimeBehind  Rule = "runtime/behind"  // an image that its tag no longer names
+)
+
+// BaselineExpired is the rule about exemptions and rules of what to ignore that have
+// ended.
+const BaselineExpired Rule = "baseline/expired"
+
+// Evidence is how far what a finding rests on can be trusted. The zero value is that
+// of a comparison of git with the cluster.
+type Evidence string
+
+const (
+	// Declared: what git declares, or the server has authenticated.
+	Declared Evidence = "declared"
+	// Checked: a chain of owners of which each link was checked.
+	Checked Evidence = "checked"
+	// Claimed: field managers, labels and annotations, which anyone can write.
+	Claimed Evidence = "claimed"
 )
 
 // Severity says how much a finding matters. The zero value is not a severity.
@@ -90,6 +141,13 @@ type Finding struct {
 	Changes []differ.Change
 	// Origin is where the object is declared; zero where it is not.
 	Origin object.Origin
+	// Subject is what of the object it is about: a container, an image; "" for all of
+	// it.
+	Subject string
+	// Evidence is what it rests on.
+	Evidence Evidence
+	// Children are what stands or falls with the object: its Pods and the like.
+	Children []object.ID
 	// Message says in one sentence what was found, Advice what to do about it.
 	Message, Advice string
 }
@@ -104,17 +162,18 @@ type Silenced struct {
 }
 
 // Fingerprint identifies the finding across runs and across commits that do not
-// touch it: the same rule about the same object.
+// touch it: the same rule about the same part of the same object.
 func (f Finding) Fingerprint() string {
 	id := f.Object
-	sum := sha256.Sum256([]byte(strings.Join([]string{string(f.Rule), id.Group, id.Kind, id.Namespace, id.Name}, "\x00")))
+	parts := []string{string(f.Rule), id.Group, id.Kind, id.Namespace, id.Name}
+	if f.Subject != "" {
+		parts = append(parts, f.Subject)
+	}
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:8])
 }
 
-// Compare orders findings by object, then by rule.
+// Compare orders findings by object, then by rule, then by subject.
 func (f Finding) Compare(other Finding) int {
-	if c := f.Object.Compare(other.Object); c != 0 {
-		return c
-	}
-	return strings.Compare(string(f.Rule), string(other.Rule))
+	return cmp.Or(f.Object.Compare(other.Object), strings.Compare(string(f.Rule), string(other.Rule)), strings.Compare(f.Subject, other.Subject))
 }

@@ -60,7 +60,30 @@ type BaselineSpec struct {
 	Confirm string `json:"confirm,omitempty" yaml:"confirm"`
 	// Ignore are the rules that leave differences out of what is found.
 	Ignore []Ignore `json:"ignore,omitempty" yaml:"ignore"`
+	// Verify says whose commits count as declared. Nil means anybody's.
+	Verify *Verify `json:"verify,omitempty" yaml:"verify"`
+	// Sources says where what runs may come from.
+	Sources Sources `json:"sources,omitzero" yaml:"sources"`
+	// Posture says what namespaces must hold to.
+	Posture Posture `json:"posture,omitzero" yaml:"posture"`
+	// Runtime says what running Pods must hold to.
+	Runtime Runtime `json:"runtime,omitzero" yaml:"runtime"`
+	// Rules says how much rules and groups of rules matter: "source/tag: Report",
+	// "posture: Off". A rule's own entry goes before its group's.
+	Rules map[string]Level `json:"rules,omitempty" yaml:"rules"`
 }
+
+// Level is how much a rule matters.
+type Level string
+
+const (
+	// Off: the rule is not evaluated.
+	Off Level = "Off"
+	// Report: what it finds is told and is no deviation.
+	Report Level = "Report"
+	// Fail: what it finds is a deviation.
+	Fail Level = "Fail"
+)
 
 // Git names a repository, a ref and a path in it.
 type Git struct {
@@ -74,18 +97,13 @@ type Git struct {
 	Path string `json:"path,omitempty" yaml:"path"`
 }
 
-// Scope is where everything is governed.
-type Scope struct {
-	// Namespaces restricts the comparison to objects in these; empty means every
-	// declared object.
-	Namespaces []string `json:"namespaces,omitempty" yaml:"namespaces"`
-}
-
 // Deployer is the CI/CD identity.
 type Deployer struct {
 	// Managers are the field managers under which it writes; empty means the
 	// built-in list of deployment tools.
 	Managers []string `json:"managers,omitempty" yaml:"managers"`
+	// Users are the user names that it authenticates with, for witnesses who see them.
+	Users []string `json:"users,omitempty" yaml:"users"`
 }
 
 // Parse reads a Baseline from a file's content, strictly: a field that it does

@@ -1,0 +1,62 @@
+package v1alpha1
+
+// Scope is where everything is governed.
+type Scope struct {
+	// Namespaces restricts the comparison to objects in these; empty means every
+	// declared object. In them everything must be declared, belong to something
+	// declared, be made by the cluster itself or be exempt.
+	Namespaces []string `json:"namespaces,omitempty"`
+	// Kinds restricts what is looked for in the namespaces: "Deployment",
+	// "Certificate.cert-manager.io". Empty means every kind that can be listed, but for
+	// Events and the like, which are no configuration.
+	Kinds []string `json:"kinds,omitempty"`
+	// ClusterKinds are kinds of cluster-scoped objects of which everything must be
+	// declared too; "*" means all that can be listed.
+	ClusterKinds []string `json:"clusterKinds,omitempty"`
+	// Exempt are objects about which some rules have nothing to say.
+	Exempt []Exemption `json:"exempt,omitempty"`
+	// Generators are what operators make of declared objects without owning it.
+	Generators []Generator `json:"generators,omitempty"`
+}
+
+// Exemption takes objects out of rules. All that is given must fit.
+type Exemption struct {
+	// Rules are those that it is an exemption from: "source/image", "posture".
+	// Empty means rogue/object.
+	Rules []string `json:"rules,omitempty"`
+	// Group is an API group; "" is the core group, and nil any.
+	Group *string `json:"group,omitempty"`
+	// Kind is a kind, such as Job; empty means any.
+	Kind string `json:"kind,omitempty"`
+	// Namespace and Name are patterns: * stands for any characters, ? for one.
+	// Empty means any.
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name,omitempty"`
+	// Subject is a pattern for what of the object the finding is about: a container, an
+	// image. Empty means any.
+	Subject string `json:"subject,omitempty"`
+	// Reason says why: it is required.
+	Reason string `json:"reason"`
+	// Until ends the exemption after that day (YYYY-MM-DD); an ended one exempts nothing
+	// and is reported.
+	Until string `json:"until,omitempty"`
+
+	// Line is where it stands in the file that it was read from, else 0.
+	Line int `json:"-"`
+}
+
+// Generator says what an operator makes of an object, where it leaves no owner
+// reference: "the Secret that cert-manager writes for a Certificate".
+type Generator struct {
+	// Group and Kind are those of the declared object that it is made of.
+	Group string `json:"group,omitempty"`
+	Kind  string `json:"kind"`
+	// Makes is the kind of what is made: "Secret", "Deployment.apps".
+	Makes string `json:"makes"`
+	// Name is the name of what is made: {name} stands for that of the declared object,
+	// {$.spec.secretName} for a field of it, and * for any characters. Empty is {name}.
+	Name string `json:"name,omitempty"`
+	// Managers are the field managers under which the operator writes: an object that
+	// none of them wrote is not made by it. Empty means that nobody looks.
+	Managers []string `json:"managers,omitempty"`
+}
