@@ -41,14 +41,14 @@ type manager struct {
 }
 
 // Rules reads the rules that have not ended at the given time. The error tells
-// what is wrong with any of them, and on which line it stands.
+// what is wrong with any of them, each with its path.
 func Rules(rules []v1alpha1.Ignore, now time.Time) ([]Rule, error) {
 	var result []Rule
 	var errs []error
 	for i, text := range rules {
 		rule, err := read(text)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", text.Locate(i), err))
+			errs = append(errs, fmt.Errorf("spec.ignore[%d]: %w", i, err))
 		}
 		if !text.EndedAt(now) {
 			rule.Index = i

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"plumbline.dev/plumbline/api/v1alpha1"
 	"plumbline.dev/plumbline/differ"
@@ -46,7 +47,7 @@ func TestSuggest(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}
-	if err := (v1alpha1.Baseline{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.Kind, Spec: v1alpha1.BaselineSpec{Ignore: got}}).Validate(); err == nil {
+	if err := (v1alpha1.Baseline{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.Kind}, Spec: v1alpha1.BaselineSpec{Ignore: got}}).Validate(); err == nil {
 		t.Error("rules without a person's reason are accepted")
 	}
 	for i := range got {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -33,13 +34,30 @@ func (r Report) entries() []entry {
 
 // rulesYAML spells rules as they stand under spec.ignore of a Baseline.
 func rulesYAML(rules []v1alpha1.Ignore) (string, error) {
+	text, err := json.Marshal(rules)
+	if err != nil {
+		return "", err
+	}
+	var n yaml.Node // JSON is YAML, and its fields are in the order of the type's
+	if err := yaml.Unmarshal(text, &n); err != nil {
+		return "", err
+	}
+	plain(&n)
 	var b bytes.Buffer
 	encoder := yaml.NewEncoder(&b)
 	encoder.SetIndent(2)
-	if err := encoder.Encode(rules); err != nil {
+	if err := encoder.Encode(&n); err != nil {
 		return "", err
 	}
 	return "spec:\n  ignore:\n  " + strings.ReplaceAll(strings.TrimSpace(b.String()), "\n", "\n  ") + "\n", nil
+}
+
+// plain takes the braces and quotes of JSON away where YAML needs none.
+func plain(n *yaml.Node) {
+	n.Style = 0
+	for _, child := range n.Content {
+		plain(child)
+	}
 }
 
 // suggested prints the rules that would ignore findings, to be pasted.

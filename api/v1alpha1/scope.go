@@ -1,5 +1,7 @@
 package v1alpha1
 
+import "time"
+
 // Scope is where everything is governed.
 type Scope struct {
 	// Namespaces restricts the comparison to objects in these; empty means every
@@ -44,6 +46,9 @@ type Exemption struct {
 	// Line is where it stands in the file that it was read from, else 0.
 	Line int `json:"-"`
 }
+
+// EndedAt tells whether the exemption has ended at the given time.
+func (e Exemption) EndedAt(now time.Time) bool { return ended(e.Until, now) }
 
 // Generator says what an operator makes of an object, where it leaves no owner
 // reference: "the Secret that cert-manager writes for a Certificate".

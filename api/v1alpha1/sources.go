@@ -36,6 +36,7 @@ const (
 	Required = "Required"
 	Optional = "Optional"
 	Read     = "Read"
+	Unread   = "Ignore" // of releases; Ignore is a type
 	None     = "None"
 )
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"strings"
@@ -23,7 +24,8 @@ import (
 
 // declaredOptions are the flags that say where the declared objects come from.
 type declaredOptions struct {
-	dir      string // the argument
+	dir      string    // the argument
+	in       io.Reader // what "-" stands for
 	baseline string
 	git      v1alpha1.Git
 	username string
@@ -35,7 +37,7 @@ type declaredOptions struct {
 }
 
 func (o *declaredOptions) addFlags(f *pflag.FlagSet) {
-	f.StringVarP(&o.baseline, "filename", "f", "", "Baseline `file` that names the repository and the rules; with a directory, the rules for that")
+	f.StringVarP(&o.baseline, "filename", "f", "", "Baseline `file` that names the repository and the rules (- for standard input); with a directory, the rules for that")
 	f.StringVar(&o.git.URL, "git", "", "`URL` of a git repository (https, ssh, git or file) instead of a directory; credentials are read from PLUMBLINE_GIT_PASSWORD or PLUMBLINE_GIT_TOKEN")
 	f.StringVar(&o.git.Ref, "ref", "", "`branch`, tag, commit or semver range of tags (default: the repository's default branch)")
 	f.StringVar(&o.git.Path, "path", "", "`directory` in the repository")
@@ -53,6 +55,7 @@ type declared struct {
 	path     string
 	baseline v1alpha1.Baseline // zero without one
 	file     string            // of the Baseline
+	text     []byte            // of that file
 	objects  []object.Object
 	err      error            // about some of the objects
 	past     *history.History // nil where nobody wants to know
@@ -108,13 +111,23 @@ func (o declaredOptions) readBaseline(d *declared) error {
 	if o.git != (v1alpha1.Git{}) {
 		return errors.New("-f names the repository: leave --git, --ref and --path out")
 	}
-	data, err := os.ReadFile(o.baseline)
-	if err != nil {
+	var err error
+	if d.file, d.text, err = o.readFile(); err != nil {
 		return fmt.Errorf("reading the Baseline: %w", err)
 	}
-	d.file = o.baseline
-	d.baseline, err = v1alpha1.Parse(o.baseline, data)
+	b, err := v1alpha1.Parse(d.file, d.text)
+	d.baseline = v1alpha1.Default(b)
 	return err
+}
+
+// readFile reads the Baseline's file, or standard input for "-".
+func (o declaredOptions) readFile() (name string, data []byte, err error) {
+	if o.baseline == "-" {
+		data, err = io.ReadAll(o.in)
+		return "standard input", data, err
+	}
+	data, err = os.ReadFile(o.baseline)
+	return o.baseline, data, err
 }
 
 // remote says how to fetch the repository, without its history unless somebody is
@@ -154,7 +167,7 @@ func (d declared) apply(o assess.Options) (assess.Options, error) {
 	o.Namespaces = spec.Scope.Namespaces
 	var err error
 	if o.Ignore, err = ignore.Rules(spec.Ignore, now()); err != nil {
-		return o, fmt.Errorf("reading the Baseline %s: %w", d.file, err)
+		return o, v1alpha1.Locate(d.file, d.text, err)
 	}
 	return o, nil
 }

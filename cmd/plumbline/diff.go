@@ -69,7 +69,7 @@ const diffExample = `  # What differs from the configuration in this directory?
   plumbline diff overlays/production --live live.yaml`
 
 func newDiffCommand(s streams) *cobra.Command {
-	o := diffOptions{kube: genericclioptions.NewConfigFlags(true)}
+	o := diffOptions{declared: declaredOptions{in: s.in}, kube: genericclioptions.NewConfigFlags(true)}
 	c := &cobra.Command{
 		Use:     "diff [DIR]",
 		Short:   "Compare what git declares with what runs in the cluster",

@@ -181,12 +181,12 @@ func TestBaseline(t *testing.T) {
 		want []string
 	}{
 		"empty scope":     {"  scope: {namespaces: [nowhere]}\n", []string{"none of the", "spec.scope.namespaces (nowhere)"}},
-		"unknown field":   {"  depoyer: {managers: [x]}\n", []string{"b.yaml", "line 6", "depoyer"}},
+		"unknown field":   {"  depoyer: {managers: [x]}\n", []string{"b.yaml:6:3: unknown field spec.depoyer (did you mean deployer?)"}},
 		"no reason":       {"  ignore: [{paths: [/spec]}]\n", []string{"b.yaml", "reason"}},
 		"bad day":         {"  ignore: [{paths: [/spec], reason: x, until: soon}]\n", []string{"b.yaml", "soon", "2027-01-31"}},
 		"bad path":        {"  ignore: [{paths: ['spec['], reason: x}]\n", []string{"spec["}},
 		"two things":      {"  ignore: [{}]\n", []string{"paths", "reason"}},
-		"wrong type":      {"  controllers: yes\n", []string{"b.yaml", "line 6"}},
+		"wrong type":      {"  controllers: yes\n", []string{"b.yaml:6:16: spec.controllers is text: write a list"}},
 		"second document": {"---\na: 1\n", []string{"b.yaml", "more than one document"}},
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {

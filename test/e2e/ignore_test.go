@@ -300,16 +300,16 @@ func TestIgnoreRefused(t *testing.T) {
 		rules string
 		want  []string
 	}{
-		"nothing":   {"  - {kind: Deployment, reason: x}\n", []string{"line 6: spec.ignore[0] has neither paths, managers nor when"}},
-		"when":      {"  - {paths: [/a], reason: x}\n  - reason: x\n    when: change.pth == 'a'\n", []string{"line 7: spec.ignore[1]: when:", "undefined field 'pth'"}},
-		"jsonpath":  {"  - {paths: ['$.a[0]'], reason: x}\n", []string{"line 6: spec.ignore[0]: paths:", "selects by position"}},
-		"selector":  {"  - {paths: [/a], selector: {matchExpressions: [{key: a, operator: Like}]}, reason: x}\n", []string{"line 6: spec.ignore[0]: selector:", "Like"}},
-		"unknown":   {"  - {path: [/a], reason: x}\n", []string{"line 6", "field path not found in a Baseline's Ignore"}},
-		"no reason": {"  - {paths: [/a], reason: TODO}\n", []string{"line 6: spec.ignore[0].reason is still to be written"}},
+		"nothing":   {"  - {kind: Deployment, reason: x}\n", []string{":6:5: spec.ignore[0] has neither paths, managers nor when"}},
+		"when":      {"  - {paths: [/a], reason: x}\n  - reason: x\n    when: change.pth == 'a'\n", []string{":7:5: spec.ignore[1]: when:", "undefined field 'pth'"}},
+		"jsonpath":  {"  - {paths: ['$.a[0]'], reason: x}\n", []string{":6:5: spec.ignore[0]: paths:", "selects by position"}},
+		"selector":  {"  - {paths: [/a], selector: {matchExpressions: [{key: a, operator: Like}]}, reason: x}\n", []string{":6:5: spec.ignore[0]: selector:", "Like"}},
+		"unknown":   {"  - {path: [/a], reason: x}\n", []string{":6:6: unknown field spec.ignore[0].path (did you mean paths?)"}},
+		"no reason": {"  - {paths: [/a], reason: TODO}\n", []string{":6:27: spec.ignore[0].reason is still to be written"}},
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
 			file := rulesFile(t, c.rules)
-			refused(t, run(t, admin(t).Kubeconfig, "diff", dir, "-f", file), append(c.want, "reading the Baseline "+file)...)
+			refused(t, run(t, admin(t).Kubeconfig, "diff", dir, "-f", file), append(c.want, file)...)
 		})
 	}
 	t.Run("without a repository", func(t *testing.T) {
