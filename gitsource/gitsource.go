@@ -106,10 +106,52 @@ func fetchSnapshot(ctx context.Context, r remote, opts Options, last *Snapshot) 
 	if err != nil {
 		return nil, err
 	}
-	defer c.session.Close()
 	if last.covers(opts, c.head) {
+		c.session.Close()
 		return last, nil
 	}
+	opts.Verify = opts.Verify.since(last, opts)
+	got, err := obtain(ctx, c, opts)
+	if err != nil {
+		return nil, err
+	}
+	root, err := got.fetch.tree(ctx, r, got.commit, "")
+	if err != nil {
+		return nil, err
+	}
+	s := got.fetch.snapshot(got.commit, root)
+	s.URL, s.Ref, s.key, s.head = r.endpoint.String(), got.head.Ref, opts.key(), got.head
+	s.Signer = got.signer
+	return s, nil
+}
+
+// obtained is a commit with the objects around it, verified if that was asked for.
+type obtained struct {
+	fetch  *fetch
+	head   Head
+	commit *object.Commit
+	signer string
+}
+
+// obtain fetches the connection's commit, and closes the connection. Where it
+// takes more history to tell what has to be signed, it connects again for that.
+func obtain(ctx context.Context, c *connection, opts Options) (obtained, error) {
+	depths := opts.depths(c.head)
+	for i, depth := range depths {
+		opts.Depth = depth
+		got, err := receive(ctx, c, opts)
+		c.session.Close()
+		if !errors.Is(err, errTooShallow) || i == len(depths)-1 {
+			return got, err
+		}
+		if c, err = c.remote.connect(ctx, opts.Ref); err != nil {
+			return obtained{}, err
+		}
+	}
+	return obtained{}, errTooShallow
+}
+
+func receive(ctx context.Context, c *connection, opts Options) (obtained, error) {
 	f := &fetch{
 		store:  memory.NewStorage(),
 		limits: opts.Limits.withDefaults(),
@@ -118,15 +160,10 @@ func fetchSnapshot(ctx context.Context, r remote, opts Options, last *Snapshot) 
 	}
 	commit, err := f.receive(ctx, c)
 	if err != nil {
-		return nil, err
+		return obtained{}, err
 	}
-	root, err := f.tree(ctx, r, commit, "")
-	if err != nil {
-		return nil, err
-	}
-	s := f.snapshot(commit, root)
-	s.URL, s.Ref, s.key, s.head = r.endpoint.String(), c.head.Ref, opts.key(), c.head
-	return s, nil
+	signer, err := f.verify(ctx, c.head, commit)
+	return obtained{f, c.head, commit, signer}, err
 }
 
 // fetch gathers the objects of one Fetch: those of the repository and of its

@@ -36,6 +36,8 @@ type Options struct {
 	// Submodules fetches submodules at their pinned commits, with the same
 	// Depth. Without it a submodule is an empty directory.
 	Submodules bool
+	// Verify says whose commits count. Nil means everybody's.
+	Verify *Verification
 	// Limits bound the work.
 	Limits Limits
 }
@@ -80,7 +82,7 @@ func (l Limits) validate() error {
 // Validate reports what is wrong with the options, without any credential.
 func (o Options) Validate() error {
 	_, urlErr := parseEndpoint(o.URL)
-	return errors.Join(urlErr, validateRef(o.Ref), o.validateDepth(), o.Limits.validate(), o.Auth.validate())
+	return errors.Join(urlErr, validateRef(o.Ref), o.validateDepth(), o.Limits.validate(), o.Auth.validate(), o.Verify.validate())
 }
 
 func (o Options) validateDepth() error {
@@ -108,11 +110,21 @@ func (o Options) depth() int {
 	return o.Depth
 }
 
+// depths returns the values of Depth to try one after the other. Which commits came
+// since another one is known only once the history reaches back to it.
+func (o Options) depths(head Head) []int {
+	if o.Verify == nil || !o.Verify.All || o.Verify.Since == "" || o.Verify.Since == head.Commit || o.Depth == FullHistory {
+		return []int{o.Depth}
+	}
+	const some = 50 // commits between two looks, mostly
+	return []int{max(o.Depth, some), FullHistory}
+}
+
 // key is equal for options that fetch the same thing from the same place. It
 // stays with the Snapshot, so it holds no credentials.
 func (o Options) key() optionsKey {
 	e, _ := parseEndpoint(o.URL) // checked before anything is fetched
-	return optionsKey{url: e.String(), ref: o.Ref, depth: o.depth(), submodules: o.Submodules, limits: o.Limits.withDefaults()}
+	return optionsKey{url: e.String(), ref: o.Ref, depth: o.depth(), submodules: o.Submodules, limits: o.Limits.withDefaults(), verify: o.Verify.key()}
 }
 
 type optionsKey struct {
@@ -120,6 +132,7 @@ type optionsKey struct {
 	depth      int
 	submodules bool
 	limits     Limits
+	verify     verificationKey
 }
 
 // String names the repository and ref, without credentials.

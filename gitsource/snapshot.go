@@ -23,6 +23,9 @@ type Snapshot struct {
 	// Time is when the commit was made, Author and Email who wrote it.
 	Time          time.Time
 	Author, Email string
+	// Signer is who signed it, and with which key, where Options.Verify asked for
+	// that and this is the commit that was fetched.
+	Signer string
 	// Path is the slash-separated directory in FS that was asked for. It is
 	// "." unless Dir was given a directory below the root.
 	Path string

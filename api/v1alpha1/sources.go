@@ -64,7 +64,8 @@ type Signatures struct {
 // Verify says whose commits count.
 type Verify struct {
 	// Commits are those that must be signed: Head, or All since what was last compared
-	// (of the command line: all that git blame names, and the head). Empty is Head.
+	// (of the command line: all of the history that is looked at for what lags behind).
+	// Empty is Head.
 	Commits string `json:"commits,omitempty"`
 	// AllowedSigners is a list of SSH keys in the format of git's
 	// gpg.ssh.allowedSignersFile (ssh-keygen(1), ALLOWED SIGNERS).

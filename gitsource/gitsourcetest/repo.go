@@ -5,6 +5,7 @@ package gitsourcetest
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"os/exec"
@@ -42,6 +43,9 @@ type Commit struct {
 	// 2026-01-02 15:04:05 UTC by an hour a commit.
 	Author, Email, Message string
 	Time                   time.Time
+	// Sign returns the armored signature of a commit, of which it gets what git
+	// signs. Nil is an unsigned commit.
+	Sign func(payload []byte) string
 }
 
 // Repo is a bare repository in a temporary directory.
@@ -90,12 +94,26 @@ func (r *Repo) Commit(c Commit) string {
 	for _, p := range c.Parents {
 		commit.ParentHashes = append(commit.ParentHashes, plumbing.NewHash(p))
 	}
+	if c.Sign != nil {
+		commit.PGPSignature = c.Sign(r.encoded(commit))
+	}
 	o := r.repo.Storer.NewEncodedObject()
 	check(r.t, commit.Encode(o))
 	h, err := r.repo.Storer.SetEncodedObject(o)
 	check(r.t, err)
 	r.SetRef(branch.String(), h.String())
 	return h.String()
+}
+
+func (r *Repo) encoded(commit *object.Commit) []byte {
+	r.t.Helper()
+	o := &plumbing.MemoryObject{}
+	check(r.t, commit.EncodeWithoutSignature(o))
+	reader, err := o.Reader()
+	check(r.t, err)
+	raw, err := io.ReadAll(reader)
+	check(r.t, err)
+	return raw
 }
 
 // entry is what stands at a path.
