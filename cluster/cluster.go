@@ -20,6 +20,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/version"
 	"k8s.io/client-go/discovery"
@@ -68,6 +69,8 @@ type Resource struct {
 	// Plural is the kind's name in URLs.
 	Plural     string
 	Namespaced bool
+	// Listable tells whether its objects can be listed at all.
+	Listable bool
 }
 
 // Connect asks the API server which kinds it serves. The error names the server
@@ -118,7 +121,7 @@ func (c *Cluster) discover(ctx context.Context) error {
 				return fmt.Errorf("reading the served kinds: %w", err)
 			}
 			for _, r := range list.APIResources {
-				c.add(gv, r.Kind, r.Name, r.Namespaced)
+				c.add(gv, r)
 			}
 		}
 		return nil
@@ -126,17 +129,20 @@ func (c *Cluster) discover(ctx context.Context) error {
 	c.kinds, c.broken = map[schema.GroupVersionKind]Resource{}, broken
 	for gv, list := range lists {
 		for _, r := range list.APIResources {
-			c.add(gv, r.Kind, r.Name, r.Namespaced)
+			c.add(gv, r)
 		}
 	}
 	return nil
 }
 
-func (c *Cluster) add(gv schema.GroupVersion, kind, plural string, namespaced bool) {
-	if strings.Contains(plural, "/") { // a subresource
+func (c *Cluster) add(gv schema.GroupVersion, r metav1.APIResource) {
+	if strings.Contains(r.Name, "/") { // a subresource
 		return
 	}
-	c.kinds[gv.WithKind(kind)] = Resource{Group: gv.Group, Version: gv.Version, Kind: kind, Plural: plural, Namespaced: namespaced}
+	c.kinds[gv.WithKind(r.Kind)] = Resource{
+		Group: gv.Group, Version: gv.Version, Kind: r.Kind, Plural: r.Name,
+		Namespaced: r.Namespaced, Listable: slices.Contains(r.Verbs, "list"),
+	}
 }
 
 // Resource tells how the server serves a kind. The error is ErrNotServed where
@@ -147,7 +153,7 @@ func (c *Cluster) Resource(group, version, kind string) (Resource, error) {
 		return r, nil
 	}
 	if err, ok := c.broken[gvk.GroupVersion()]; ok {
-		return Resource{}, fmt.Errorf("the API service of %s does not answer, so its kinds are not known: %w", gvk.GroupVersion(), err)
+		return Resource{}, unansweredBy(gvk.GroupVersion(), err)
 	}
 	if other, ok := c.newest(gvk.GroupKind()); ok {
 		return Resource{}, &OtherVersionError{APIVersion: gvk.GroupVersion().String(), Served: other}

@@ -46,7 +46,7 @@ func FuzzPage(f *testing.F) {
 	} {
 		f.Add(text)
 	}
-	secrets := Resource{Version: "v1", Kind: "Secret", Plural: "secrets", Namespaced: true}
+	secrets := group{resource: Resource{Version: "v1", Kind: "Secret", Plural: "secrets", Namespaced: true}}
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := readPage([]byte(text), secrets)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/json"
 
@@ -64,6 +65,8 @@ func (c *Cluster) Read(ctx context.Context, wanted []object.ID) map[object.ID]An
 type group struct {
 	resource  Resource
 	namespace string
+	partial   bool   // of the objects only their metadata
+	labels    string // a selector of objects by label; "" selects all
 }
 
 func (g group) path() string {
@@ -149,11 +152,17 @@ func (c *Cluster) page(ctx context.Context, g group, next string) (page, error) 
 	if next != "" {
 		request = request.Param("continue", next)
 	}
+	if g.labels != "" {
+		request = request.Param("labelSelector", g.labels)
+	}
+	if g.partial {
+		request = request.SetHeader("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json")
+	}
 	data, err := raw(ctx, request)
 	if err != nil {
 		return page{}, classify(err, "listing "+g.String())
 	}
-	p, err := readPage(data, g.resource)
+	p, err := readPage(data, g)
 	if err != nil {
 		return page{}, fmt.Errorf("listing %s: %w", g, err)
 	}
@@ -161,7 +170,7 @@ func (c *Cluster) page(ctx context.Context, g group, next string) (page, error) 
 }
 
 // readPage reads what the API server answers to a LIST.
-func readPage(data []byte, r Resource) (page, error) {
+func readPage(data []byte, g group) (page, error) {
 	var list struct {
 		APIVersion string `json:"apiVersion"`
 		Metadata   struct {
@@ -173,7 +182,9 @@ func readPage(data []byte, r Resource) (page, error) {
 	if err := decode(data, &list); err != nil {
 		return page{}, err
 	}
-	if list.Items == nil || list.APIVersion != apiVersion(r) { // else an answer that is no list would make all missing
+	r := g.resource
+	isPartial := g.partial && list.APIVersion == metav1.SchemeGroupVersion.String()
+	if list.Items == nil || list.APIVersion != apiVersion(r) && !isPartial { // else an answer that is no list would make all missing
 		return page{}, errForeign
 	}
 	p := page{next: list.Metadata.Continue, pagesLeft: (list.Metadata.RemainingItemCount + pageSize - 1) / pageSize}
