@@ -1,9 +1,15 @@
 package assess
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"plumbline.dev/plumbline/cluster"
 	"plumbline.dev/plumbline/differ"
@@ -92,4 +98,52 @@ func (d *Dump) Mutators(context.Context) (cluster.Mutators, error) {
 func (d *Dump) Schemas(context.Context, []string) ([]cluster.Components, error) {
 	components, err := differ.Builtin()
 	return []cluster.Components{components}, err
+}
+
+// Kinds returns the kinds of which the dump has objects.
+func (d *Dump) Kinds() ([]cluster.Resource, error) {
+	kinds := map[dumpKey]cluster.Resource{}
+	for key, o := range d.objects {
+		kind := dumpKey{group: key.group, kind: key.kind}
+		kinds[kind] = cluster.Resource{Group: key.group, Version: o.ID.Version, Kind: key.kind, Namespaced: d.kinds[kind], Listable: true}
+	}
+	return slices.SortedFunc(maps.Values(kinds), func(a, b cluster.Resource) int {
+		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Kind, b.Kind))
+	}), nil
+}
+
+// List returns the dumped objects that the listings ask for.
+func (d *Dump) List(_ context.Context, listings []cluster.Listing) []cluster.Listed {
+	there := map[dumpKey][]object.Raw{}
+	for key, o := range d.objects {
+		kind := dumpKey{group: key.group, kind: key.kind, namespace: key.namespace}
+		there[kind] = append(there[kind], o)
+	}
+	all := make([]cluster.Listed, len(listings))
+	for i, l := range listings {
+		kind := dumpKey{group: l.Resource.Group, kind: l.Resource.Kind, namespace: l.Namespace}
+		all[i] = listed(l, there[kind])
+	}
+	return all
+}
+
+func listed(l cluster.Listing, objects []object.Raw) cluster.Listed {
+	all := cluster.Listed{Listing: l}
+	selector, err := labels.Parse(l.Labels)
+	if err != nil {
+		all.Err = err
+		return all
+	}
+	for _, raw := range objects {
+		o, err := raw.Object()
+		if err != nil {
+			all.Err = err
+			return all
+		}
+		if selector.Matches(labels.Set((&unstructured.Unstructured{Object: o.Content}).GetLabels())) {
+			all.Objects = append(all.Objects, o)
+		}
+	}
+	slices.SortFunc(all.Objects, func(a, b object.Object) int { return a.ID.Compare(b.ID) })
+	return all
 }

@@ -47,7 +47,7 @@ func Look(ctx context.Context, source Lister, scope v1alpha1.Scope, declared []o
 	if err != nil {
 		s.Failures = append(s.Failures, err)
 	}
-	content := kindsOf(declared)
+	content := s.kindsOf(declared)
 	for _, k := range look {
 		content[k] = ""
 	}
@@ -69,11 +69,13 @@ func (k Kind) String() string {
 }
 
 // kindsOf are the kinds of declared objects, each with the version that git has it
-// in.
-func kindsOf(declared []object.Object) map[Kind]string {
+// in, as far as that is served.
+func (s *Survey) kindsOf(declared []object.Object) map[Kind]string {
 	kinds := map[Kind]string{}
 	for _, d := range declared {
-		kinds[Kind{d.ID.Group, d.ID.Kind}] = d.ID.Version
+		if _, err := s.Resource(d.ID.Group, d.ID.Version, d.ID.Kind); err == nil {
+			kinds[Kind{d.ID.Group, d.ID.Kind}] = d.ID.Version
+		}
 	}
 	return kinds
 }
