@@ -64,10 +64,6 @@ const (
 	RuntimeBehind  Rule = "runtime/behind"  // an image that its tag no longer names
 )
 
-// BaselineExpired is the rule about exemptions and rules of what to ignore that have
-// ended.
-const BaselineExpired Rule = "baseline/expired"
-
 // Evidence is how far what a finding rests on can be trusted. The zero value is that
 // of a comparison of git with the cluster.
 type Evidence string
@@ -80,6 +76,11 @@ const (
 	// Claimed: field managers, labels and annotations, which anyone can write.
 	Claimed Evidence = "claimed"
 )
+
+// In tells whether the rule is the named one, or one of the named group.
+func (r Rule) In(name string) bool {
+	return string(r) == name || strings.HasPrefix(string(r), name+"/")
+}
 
 // Severity says how much a finding matters. The zero value is not a severity.
 type Severity int
@@ -159,6 +160,8 @@ type Silenced struct {
 	// them gives.
 	Rules  []int
 	Reason string
+	// Exemptions are the exemptions that do, by their index.
+	Exemptions []int
 }
 
 // Fingerprint identifies the finding across runs and across commits that do not
