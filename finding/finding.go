@@ -128,6 +128,8 @@ const (
 	// Finished: it does not exist, as git wants it: a Job that deletes itself once
 	// it has finished. Whether it ever ran cannot be told.
 	Finished Verdict = "Finished"
+	// Rogue: it is there, and nothing that git declares accounts for it.
+	Rogue Verdict = "Rogue"
 	// Unknown: it could not be compared. Unknown is never clean.
 	Unknown Verdict = "Unknown"
 )

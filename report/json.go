@@ -48,6 +48,9 @@ type (
 		Severity    string       `json:"severity"`
 		Fingerprint string       `json:"fingerprint"`
 		Object      jsonObject   `json:"object"`
+		Subject     string       `json:"subject,omitempty"`
+		Evidence    string       `json:"evidence,omitempty"`
+		Children    []jsonObject `json:"children,omitempty"`
 		Changes     []jsonChange `json:"changes"`
 		Origin      *jsonOrigin  `json:"origin,omitempty"`
 		Message     string       `json:"message"`
@@ -173,7 +176,11 @@ func (r Report) jsonFinding(f finding.Finding) jsonFinding {
 	out := jsonFinding{
 		Rule: string(f.Rule), Severity: f.Severity.String(), Fingerprint: f.Fingerprint(),
 		Object: jsonObjectOf(f.Object), Origin: r.jsonOrigin(f.Origin.Position),
+		Subject: f.Subject, Evidence: string(f.Evidence),
 		Message: f.Message, Advice: f.Advice, Changes: []jsonChange{},
+	}
+	for _, id := range f.Children {
+		out.Children = append(out.Children, jsonObjectOf(id))
 	}
 	for _, c := range f.Changes {
 		out.Changes = append(out.Changes, r.jsonChange(c))

@@ -79,6 +79,17 @@ func (r Report) Objects() int {
 	return n
 }
 
+// count is the number of findings by rules of a group.
+func (r Report) count(group string) int {
+	n := 0
+	for _, f := range r.Findings {
+		if f.Rule.In(group) {
+			n++
+		}
+	}
+	return n
+}
+
 // Worst returns the highest severity among the findings, 0 where there is none.
 func (r Report) Worst() finding.Severity {
 	var worst finding.Severity

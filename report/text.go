@@ -83,7 +83,7 @@ func (t *text) findings(findings []entry) {
 			t.heading(f.Object, f.Origin)
 		}
 		if len(f.Changes) == 0 {
-			t.lines(f.marker(marker{"!", red}), printable(f.Message), "", f.details(string(f.Rule)))
+			t.lines(f.marker(severityMarkers[f.Severity]), printable(f.Message), "", f.details(t.about(f.Finding)...))
 		}
 		for _, c := range f.Changes {
 			t.change(f, c)
@@ -130,6 +130,40 @@ var markers = map[differ.Op]marker{
 	differ.Released:   {"+", yellow},
 	differ.Contested:  {"~", dim},
 	differ.Controlled: {"=", dim},
+}
+
+// severityMarkers are of findings about more than a field.
+var severityMarkers = map[finding.Severity]marker{
+	finding.Info: {"·", dim}, finding.Warning: {"!", red}, finding.Critical: {"!", red},
+}
+
+// about is what is told of a finding that is not about fields.
+func (t *text) about(f finding.Finding) []string {
+	parts := []string{string(f.Rule)}
+	if f.Severity == finding.Critical {
+		parts[0] += " (critical)"
+	}
+	if f.Evidence == finding.Claimed {
+		parts = append(parts, "by what anyone can write")
+	}
+	if n := len(f.Children); n > 0 {
+		parts = append(parts, "with "+named(f.Children))
+	}
+	return parts
+}
+
+// named names objects, by kind and name, and counts them where there are many.
+func named(children []object.ID) string {
+	const most = 4
+	var names []string
+	for i, id := range children {
+		if i == most-1 && len(children) > most {
+			names = append(names, fmt.Sprintf("%d more", len(children)-i))
+			break
+		}
+		names = append(names, printable(id.Kind+"/"+id.Name))
+	}
+	return strings.Join(names, ", ")
 }
 
 // details are what is told of a change beside its values.
@@ -301,6 +335,7 @@ func (t *text) summary(r Report) {
 		{finding.Pending, "pending", yellow},
 		{finding.Drifted, "drifted", red},
 		{finding.Missing, "missing", red},
+		{finding.Rogue, "rogue", red},
 		{finding.Unknown, "not compared", purple},
 	} {
 		if n := r.Verdicts[v.verdict]; n > 0 {
@@ -313,8 +348,16 @@ func (t *text) summary(r Report) {
 		parts[len(parts)-1].end = ";"
 		parts = append(parts, part{text: plural(changes, "change")})
 	}
+	more := changes > 0
+	for _, g := range []struct{ group, noun string }{{"source", "foreign source"}, {"posture", "posture finding"}, {"runtime", "runtime finding"}} {
+		if n := r.count(g.group); n > 0 {
+			parts[len(parts)-1].end = map[bool]string{true: ",", false: ";"}[more]
+			parts = append(parts, part{text: plural(n, g.noun)})
+			more = true
+		}
+	}
 	if n := r.IgnoredCount; n > 0 {
-		parts[len(parts)-1].end = map[bool]string{true: ",", false: ";"}[changes > 0]
+		parts[len(parts)-1].end = map[bool]string{true: ",", false: ";"}[more]
 		parts = append(parts, part{text: plural(n, "difference") + " ignored"})
 	}
 	if r.Source.Commit != "" {
