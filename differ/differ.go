@@ -87,6 +87,12 @@ type Diff struct {
 	// Unattributed says that the live object's ownership records are gone: what
 	// stands in it beside the declared fields could not be judged.
 	Unattributed bool
+	// Rewritten are the declared fields whose declared value somebody else wrote, where
+	// Options.Rewritten asks for them.
+	Rewritten []Rewritten
+	// Disguised are updates under the name of a deployer that applies, later than its
+	// last apply, where Options.Rewritten asks for them.
+	Disguised []Writer
 	// PresumesNoMutation says that some change would not be one if Options.Mutated
 	// were set.
 	PresumesNoMutation bool
@@ -114,6 +120,8 @@ type Options struct {
 	// comparison without that finds something or is not sure that there is nothing.
 	// It may be asked more than once; nil means that the server is not asked.
 	Stored func() Stored
+	// Rewritten also tells who wrote declared fields that have their declared value.
+	Rewritten bool
 	// ShowControllers also reports what controllers own, as Controlled.
 	ShowControllers bool
 }

@@ -28,6 +28,8 @@ type walker struct {
 	presumed                    bool // see Diff.PresumesNoMutation
 	attributed, ownerlessLeaves int  // leaves that git declares and the live object has
 
+	rewrites []Rewritten // see Diff.Rewritten
+
 	spellings map[uintptr]map[string]string // of items' records; see respelled
 
 	stored Stored // what the server makes of the declared object, once it was asked
@@ -53,7 +55,7 @@ func newWalker(live object.Object, t Type, o Options) *walker {
 func (w *walker) compare(declared map[string]any) Diff {
 	w.git = declared
 	w.changes, w.ignored, w.presumed, w.attributed, w.ownerlessLeaves = nil, nil, false, 0, 0
-	w.stack, w.unsure = w.stack[:0], false
+	w.stack, w.unsure, w.rewrites = w.stack[:0], false, nil
 	for _, o := range w.owners {
 		w.stack = append(w.stack, o.fields)
 	}
@@ -61,10 +63,15 @@ func (w *walker) compare(declared map[string]any) Diff {
 	w.fields(declared, w.live.Content, w.root, root, skipAtRoot)
 	slices.SortStableFunc(w.changes, func(a, b Change) int { return a.Path.Compare(b.Path) })
 	slices.SortStableFunc(w.ignored, func(a, b Ignored) int { return a.Path.Compare(b.Path) })
-	return Diff{
+	diff := Diff{
 		Changes: w.changes, Ignored: w.ignored,
 		Unattributed: w.unattributed() && !w.options.Unrecorded, PresumesNoMutation: w.presumed,
 	}
+	if w.options.Rewritten {
+		slices.SortStableFunc(w.rewrites, func(a, b Rewritten) int { return a.Path.Compare(b.Path) })
+		diff.Rewritten, diff.Disguised = w.rewrites, w.disguised()
+	}
+	return diff
 }
 
 // unattributed tells whether the records of who wrote what are gone. Of an
@@ -214,7 +221,11 @@ func (w *walker) leaf(declared, live any, n *node, p place) {
 	} else if !blank(live) && !w.wasApplied() { // an update leaves no record of what is empty
 		w.ownerlessLeaves++
 	}
-	if equal(declared, live) || n.sameQuantity(declared, live) || w.completed(w.withoutAdmitted(declared), w.withoutAdmitted(live), n, p) {
+	same := equal(declared, live)
+	if same && w.options.Rewritten {
+		w.rewritten(p)
+	}
+	if same || n.sameQuantity(declared, live) || w.completed(w.withoutAdmitted(declared), w.withoutAdmitted(live), n, p) {
 		return
 	}
 	last, known := w.lastWriter(p), p.owned()

@@ -13,7 +13,11 @@ func Default(b Baseline) Baseline {
 		}
 	}
 	for i := range spec.Scope.Generators {
-		fill(&spec.Scope.Generators[i].Name, "{name}")
+		if g := &spec.Scope.Generators[i]; g.Makes == "*" {
+			fill(&g.Name, "*")
+		} else {
+			fill(&g.Name, "{name}")
+		}
 	}
 	if len(spec.Sources.Registries) > 0 {
 		fill(&spec.Sources.Tags, Fixed)

@@ -19,6 +19,8 @@ type Scope struct {
 	Exempt []Exemption `json:"exempt,omitempty"`
 	// Generators are what operators make of declared objects without owning it.
 	Generators []Generator `json:"generators,omitempty"`
+	// Injected are what webhooks put into Pods beside what their templates say.
+	Injected []Injected `json:"injected,omitempty"`
 }
 
 // Exemption takes objects out of rules. All that is given must fit.
@@ -56,12 +58,28 @@ type Generator struct {
 	// Group and Kind are those of the declared object that it is made of.
 	Group string `json:"group,omitempty"`
 	Kind  string `json:"kind"`
-	// Makes is the kind of what is made: "Secret", "Deployment.apps".
+	// Makes is the kind of what is made: "Secret", "Deployment.apps"; "*" is any, which
+	// takes Labels.
 	Makes string `json:"makes"`
 	// Name is the name of what is made: {name} stands for that of the declared object,
-	// {$.spec.secretName} for a field of it, and * for any characters. Empty is {name}.
+	// {$.spec.secretName} for a field of it, and * for any characters. Empty is {name}, or
+	// * where Makes is.
 	Name string `json:"name,omitempty"`
 	// Managers are the field managers under which the operator writes: an object that
 	// none of them wrote is not made by it. Empty means that nobody looks.
 	Managers []string `json:"managers,omitempty"`
+	// Labels are those of what is made, with {name} and {namespace} for the declared
+	// object's: "helm.toolkit.fluxcd.io/name: {name}". All must be there.
+	Labels map[string]string `json:"labels,omitempty"`
+}
+
+// Injected says what a webhook puts into Pods: "Istio's sidecar".
+type Injected struct {
+	// Container and Image are those of the container: patterns, in which * stands for
+	// any characters. Both are required.
+	Container string `json:"container"`
+	Image     string `json:"image"`
+	// Fields are what the webhook changes beside adding the container, in the Pod and in
+	// its other containers: "env", "readinessProbe". Images cannot be among them.
+	Fields []string `json:"fields,omitempty"`
 }

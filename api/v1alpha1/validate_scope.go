@@ -2,7 +2,9 @@ package v1alpha1
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -27,6 +29,9 @@ func (s Scope) validate(ps *problems) {
 	}
 	for i, g := range s.Generators {
 		g.validate(fmt.Sprintf("spec.scope.generators[%d]", i), ps)
+	}
+	for i, in := range s.Injected {
+		in.validate(fmt.Sprintf("spec.scope.injected[%d]", i), ps)
 	}
 }
 
@@ -104,18 +109,47 @@ func (g Generator) validate(at string, ps *problems) {
 		ps.add(at, " has no kind: write that of the declared object, such as Certificate")
 	}
 	ps.kindAlone(at+".kind", g.Kind)
-	if g.Makes == "" {
+	switch {
+	case g.Makes == "":
 		ps.add(at, " has no makes: write the kind of what is made, such as Secret")
-	} else {
+	case g.Makes != "*":
 		ps.kind(at+".makes", g.Makes)
+	case len(g.Labels) == 0:
+		ps.add(at, " makes any kind: write the labels of what is made")
 	}
-	if strings.ContainsAny(field.ReplaceAllString(g.Name, ""), "{}") {
-		ps.add(at+".name", " is %q: close each brace, as in {name}-tls", g.Name)
-	}
-	for _, m := range field.FindAllStringSubmatch(g.Name, -1) {
-		if m[1] != "name" && !strings.HasPrefix(m[1], "$.") && !strings.HasPrefix(m[1], "$[") {
-			ps.add(at+".name", " holds {%s}: write {name}, or a field as {$.spec.secretName}", m[1])
+	ps.placeholders(at+".name", g.Name)
+	for _, name := range slices.Sorted(maps.Keys(g.Labels)) {
+		if g.Labels[name] == "" {
+			ps.add(at+".labels", " has no value for %s: write one, such as {name}", name)
 		}
+		ps.placeholders(at+".labels."+name, g.Labels[name])
 	}
 	ps.words(at+".managers", g.Managers)
+}
+
+// placeholders checks a text that fields of the declared object may stand in.
+func (ps *problems) placeholders(at, text string) {
+	if strings.ContainsAny(field.ReplaceAllString(text, ""), "{}") {
+		ps.add(at, " is %q: close each brace, as in {name}-tls", text)
+	}
+	for _, m := range field.FindAllStringSubmatch(text, -1) {
+		if m[1] != "name" && m[1] != "namespace" && !dotted.MatchString(m[1]) {
+			ps.add(at, " holds {%s}: write {name}, {namespace}, or a field as {$.spec.secretName}", m[1])
+		}
+	}
+}
+
+// dotted leads to a field of the declared object.
+var dotted = regexp.MustCompile(`^\$(\.[A-Za-z0-9_-]+)+$`)
+
+func (in Injected) validate(at string, ps *problems) {
+	if in.Container == "" {
+		ps.add(at, " has no container: write the name of the one that is put into Pods, such as istio-proxy")
+	}
+	if strings.Trim(in.Image, "*") == "" {
+		ps.add(at, " has no image: write where its images come from, such as docker.io/istio/proxyv2:*")
+	}
+	if slices.Contains(in.Fields, "image") {
+		ps.add(at+".fields", " has image: leave it out, and declare other containers' images in git")
+	}
 }

@@ -1,0 +1,148 @@
+package rogue
+
+import (
+	"strings"
+	"time"
+
+	"plumbline.dev/plumbline/finding"
+	"plumbline.dev/plumbline/object"
+)
+
+// key names an object whatever version it is read in.
+type key struct{ group, kind, namespace, name string }
+
+func keyOf(id object.ID) key { return key{id.Group, id.Kind, id.Namespace, id.Name} }
+
+// kindOf spells a kind and its group as the tables do: "Pod", "ReplicaSet.apps".
+func kindOf(id object.ID) string {
+	if id.Group == "" {
+		return id.Kind
+	}
+	return id.Kind + "." + id.Group
+}
+
+// item is one live object and what is known of it.
+type item struct {
+	object.Object
+	uid  string
+	kind string // as kindOf spells it
+	refs []reference
+
+	state state
+	// root is what it stands or falls with: nil for what is known.
+	root *item
+	// owner is whom it was checked to belong to.
+	owner *item
+	doubt doubt
+	// misfits are how a Pod differs from its owner's template.
+	misfits []misfit
+}
+
+// state is how far the judgement of an item has come.
+type state uint8
+
+const (
+	unseen state = iota
+	seeing       // to tell owners that own each other
+	seen
+)
+
+// doubt is why an object is a rogue.
+type doubt struct {
+	// text goes on from "nobody declared it": "it names …, but …".
+	text     string
+	evidence finding.Evidence
+	severity finding.Severity // 0 means that of the kind
+	unjudged bool             // it may be none: see Result.Unjudged
+}
+
+// reference is one of an object's owner references.
+type reference struct {
+	kind       string // as kindOf spells it
+	id         object.ID
+	uid        string
+	controller bool
+}
+
+// newItem reads the part of an object that tells where it belongs.
+func newItem(o object.Object) *item {
+	i := &item{Object: o, uid: o.Metadata("uid"), kind: kindOf(o.ID)}
+	metadata, _ := o.Content["metadata"].(map[string]any)
+	owners, _ := metadata["ownerReferences"].([]any)
+	for _, owner := range owners {
+		fields, _ := owner.(map[string]any)
+		i.refs = append(i.refs, newReference(fields, o.ID.Namespace))
+	}
+	return i
+}
+
+func newReference(fields map[string]any, namespace string) reference {
+	apiVersion, _ := fields["apiVersion"].(string)
+	group, version, ok := strings.Cut(apiVersion, "/")
+	if !ok {
+		group, version = "", apiVersion
+	}
+	r := reference{id: object.ID{Group: group, Version: version, Namespace: namespace}}
+	r.id.Kind, _ = fields["kind"].(string)
+	r.id.Name, _ = fields["name"].(string)
+	r.uid, _ = fields["uid"].(string)
+	r.controller, _ = fields["controller"].(bool)
+	r.kind = kindOf(r.id)
+	return r
+}
+
+// passing tells whether the object is of a kind that is no configuration.
+func (i *item) passing() bool { return passing[i.kind] || passingGroups[i.ID.Group] }
+
+// label returns one of the object's labels, or "".
+func (i *item) label(name string) string { return text(i.Content, "metadata", "labels", name) }
+
+func (i *item) annotation(name string) string {
+	return text(i.Content, "metadata", "annotations", name)
+}
+
+// created is when the object was made; zero if it does not tell.
+func (i *item) created() time.Time {
+	t, _ := time.Parse(time.RFC3339, i.Metadata("creationTimestamp"))
+	return t
+}
+
+// leaving tells whether the object is being deleted.
+func (i *item) leaving() bool { return i.Metadata("deletionTimestamp") != "" }
+
+// at returns what stands under keys; nil if nothing does.
+func at(v any, keys ...string) any {
+	for _, k := range keys {
+		fields, _ := v.(map[string]any)
+		v = fields[k]
+	}
+	return v
+}
+
+func text(v any, keys ...string) string {
+	s, _ := at(v, keys...).(string)
+	return s
+}
+
+func fieldsAt(v any, keys ...string) map[string]any {
+	fields, _ := at(v, keys...).(map[string]any)
+	return fields
+}
+
+func listAt(v any, keys ...string) []any {
+	list, _ := at(v, keys...).([]any)
+	return list
+}
+
+// number reads a whole number, whatever the JSON decoder made of it.
+func number(v any) int64 {
+	switch n := v.(type) {
+	case int64:
+		return n
+	case float64:
+		return int64(n)
+	case int:
+		return int64(n)
+	}
+	return 0
+}

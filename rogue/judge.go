@@ -1,0 +1,137 @@
+package rogue
+
+import (
+	"slices"
+
+	"plumbline.dev/plumbline/finding"
+	"plumbline.dev/plumbline/object"
+)
+
+// judge is one look at a World.
+type judge struct {
+	policy        *Policy
+	world         World
+	items         []*item // in the order of their IDs
+	byUID         map[string]*item
+	byKey         map[key]*item
+	declared      map[key]object.Origin
+	made          *made
+	claims        map[key][]*item // StatefulSets by what their claims' names begin with
+	distributions map[distribution]bool
+	unjudged      []Unjudged
+}
+
+func newJudge(p *Policy, w World) *judge {
+	j := &judge{
+		policy: p, world: w,
+		byUID: make(map[string]*item, len(w.Live)), byKey: make(map[key]*item, len(w.Live)),
+		declared: make(map[key]object.Origin, len(w.Declared)),
+	}
+	for _, o := range w.Declared {
+		j.declared[keyOf(o.ID)] = o.Origin
+	}
+	items := make([]*item, len(w.Live))
+	for n, o := range w.Live {
+		items[n] = newItem(o)
+	}
+	slices.SortStableFunc(items, func(a, b *item) int { return a.ID.Compare(b.ID) })
+	j.index(items)
+	j.made = p.makes(w.Declared)
+	return j
+}
+
+// index takes the items in. A server may serve an object as of two groups: it is one
+// all the same, and the declared one of the two if either is.
+func (j *judge) index(items []*item) {
+	for _, i := range items {
+		if j.isDeclared(i) && i.uid != "" {
+			j.byUID[i.uid] = i
+		}
+	}
+	for _, i := range items {
+		other, ok := j.byUID[i.uid]
+		if ok && i.uid != "" && other != i {
+			j.byKey[keyOf(i.ID)] = other
+			continue
+		}
+		j.byUID[i.uid], j.byKey[keyOf(i.ID)] = i, i
+		j.items = append(j.items, i)
+	}
+}
+
+// stand tells what an object stands or falls with: nil for what is declared, made by
+// the cluster, or checked to belong to such; else the rogue at its root.
+func (j *judge) stand(i *item) *item {
+	switch i.state {
+	case seen:
+		return i.root
+	case seeing:
+		i.doubt = doubt{text: "it belongs to itself, by way of its owners", evidence: finding.Checked}
+		return i
+	}
+	i.state = seeing
+	i.root = j.rootOf(i)
+	i.state = seen
+	return i.root
+}
+
+func (j *judge) rootOf(i *item) *item {
+	switch {
+	case j.isDeclared(i), j.made.covers(j, i):
+		return nil
+	case j.isBuiltIn(i):
+		if d, ok := j.tampered(i); ok {
+			i.doubt = d
+			return i
+		}
+		return nil
+	}
+	owner, d := j.ownerOf(i)
+	if owner == nil {
+		i.doubt = d
+		return i
+	}
+	root := j.stand(owner)
+	if root == i { // owners that own each other
+		return i
+	}
+	if i.owner = owner; root == nil || j.policy.governs(root.ID) {
+		return root
+	}
+	i.doubt = doubt{text: "it belongs to " + owner.ID.String() + ", which nobody declared either", evidence: finding.Checked}
+	return i
+}
+
+// rogues are the findings about the objects at the roots, each with what belongs to
+// it.
+func (j *judge) rogues() []finding.Finding {
+	children := map[*item][]object.ID{}
+	for _, i := range j.items {
+		if i.state == seen && i.root != nil && i.root != i {
+			children[i.root] = append(children[i.root], i.ID)
+		}
+	}
+	var result []finding.Finding
+	for _, i := range j.items {
+		if i.state == seen && i.root == i && !i.doubt.unjudged && j.policy.governs(i.ID) {
+			result = append(result, j.tell(i, children[i]))
+		}
+	}
+	return result
+}
+
+// unsure records that an object cannot be judged.
+func (j *judge) unsure(i *item, reason string) {
+	if j.policy.governs(i.ID) {
+		j.unjudged = append(j.unjudged, Unjudged{Object: i.ID, Reason: reason})
+	}
+}
+
+func (j *judge) listed(id object.ID) bool { return j.world.Listed == nil || j.world.Listed(id) }
+
+func (j *judge) mutated(id object.ID) bool { return j.world.Mutated != nil && j.world.Mutated(id) }
+
+func (j *judge) isDeclared(i *item) bool {
+	_, ok := j.declared[keyOf(i.ID)]
+	return ok
+}

@@ -1,0 +1,104 @@
+package rogue
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"plumbline.dev/plumbline/differ"
+	"plumbline.dev/plumbline/finding"
+	"plumbline.dev/plumbline/object"
+)
+
+// tell is the finding about a rogue and what belongs to it.
+func (j *judge) tell(i *item, children []object.ID) finding.Finding {
+	message := "nobody declared it: " + i.doubt.text
+	if by := j.author(i); by != "" {
+		message += "; " + by
+	}
+	if by := i.label("app.kubernetes.io/managed-by"); by != "" {
+		message += fmt.Sprintf("; its label app.kubernetes.io/managed-by says %q, which anyone can write", by)
+	}
+	return finding.Finding{
+		Rule: finding.RogueObject, Severity: cmp.Or(i.doubt.severity, severityOf(i)), Object: i.ID,
+		Evidence: i.doubt.evidence, Children: children, Message: message,
+		Advice: "declare it in git, delete it, or exempt it in spec.scope.exempt with a reason",
+	}
+}
+
+// author names who wrote an object first, as its records have it, and best who is
+// neither deployer nor controller.
+func (j *judge) author(i *item) string {
+	var first differ.Written
+	for _, w := range j.policy.writers.Writers(i.Object) {
+		if first.Manager == "" || w.Foreign && !first.Foreign || w.Foreign == first.Foreign && w.Time.Before(first.Time) {
+			first = w
+		}
+	}
+	if first.Manager == "" {
+		return ""
+	}
+	return "its records name " + spelled(first)
+}
+
+// spelled names a writer and when it wrote.
+func spelled(w differ.Written) string {
+	if w.Time.IsZero() {
+		return w.Manager
+	}
+	return w.Manager + ", " + w.Time.UTC().Format(time.RFC3339)
+}
+
+// powers are kinds that give rights or change what others write.
+var powers = map[string]bool{
+	"ClusterRoleBinding.rbac.authorization.k8s.io":                true,
+	"RoleBinding.rbac.authorization.k8s.io":                       true,
+	"APIService.apiregistration.k8s.io":                           true,
+	"MutatingWebhookConfiguration.admissionregistration.k8s.io":   true,
+	"MutatingAdmissionPolicy.admissionregistration.k8s.io":        true,
+	"MutatingAdmissionPolicyBinding.admissionregistration.k8s.io": true,
+}
+
+// severityOf is how much it matters that nobody declared an object: it puts the
+// cluster at risk where it gives rights, or runs with those of its node.
+func severityOf(i *item) finding.Severity {
+	if powers[i.kind] || hasNodesRights(podSpec(i)) {
+		return finding.Critical
+	}
+	return finding.Warning
+}
+
+// podSpec returns what a Pod, or a workload's Pods, shall run; nil for what runs
+// nothing, or was not read.
+func podSpec(i *item) map[string]any {
+	switch i.ID.Kind {
+	case "Pod":
+		return fieldsAt(i.Content, "spec")
+	case "CronJob":
+		return fieldsAt(i.Content, "spec", "jobTemplate", "spec", "template", "spec")
+	case "PodTemplate":
+		return fieldsAt(i.Content, "template", "spec")
+	}
+	return fieldsAt(i.Content, "spec", "template", "spec")
+}
+
+// hasNodesRights tells whether something runs privileged, or with its node's
+// processes or files.
+func hasNodesRights(spec map[string]any) bool {
+	if spec["hostPID"] == true || spec["hostIPC"] == true {
+		return true
+	}
+	for _, v := range listAt(spec, "volumes") {
+		if at(v, "hostPath") != nil {
+			return true
+		}
+	}
+	for _, list := range []string{"containers", "initContainers", "ephemeralContainers"} {
+		for _, c := range listAt(spec, list) {
+			if at(c, "securityContext", "privileged") == true {
+				return true
+			}
+		}
+	}
+	return false
+}
