@@ -16,16 +16,22 @@ import (
 	"plumbline.dev/plumbline/object"
 )
 
-// remote says whether kustomize would fetch a path from somewhere else. It asks
-// kustomize's own parser of repository addresses, so that the two never differ.
-func remote(name string) bool {
+// Remote says whether kustomize would fetch a path from somewhere else, and from
+// which repository or URL. It asks kustomize's own parser of repository addresses, so
+// that the two never differ.
+func Remote(name string) (address string, ok bool) {
+	if repository := (&resource.Origin{}).Append(name).Repo; repository != "" {
+		return repository, true
+	}
 	if u, err := url.Parse(name); err == nil && (u.Scheme == "http" || u.Scheme == "https") {
-		return true
+		return name, true
 	}
-	if strings.HasPrefix(strings.ToLower(name), "git::") {
-		return true
-	}
-	return (&resource.Origin{}).Append(name).Repo != ""
+	return name, strings.HasPrefix(strings.ToLower(name), "git::")
+}
+
+func remote(name string) bool {
+	_, ok := Remote(name)
+	return ok
 }
 
 // input is a file that a kustomization names outside of its resources.

@@ -1,0 +1,80 @@
+package source
+
+import (
+	"slices"
+
+	"plumbline.dev/plumbline/object"
+)
+
+// owners finds the objects that made others. An owner counts only where it is
+// among the live objects by its UID and is called the controller. That is no proof:
+// who forges an owner's name changes under which object a finding stands, and not
+// whether there is one.
+type owners struct {
+	byUID map[string]int
+	live  []object.Object
+}
+
+func newOwners(live []object.Object) owners {
+	o := owners{make(map[string]int, len(live)), live}
+	for i, l := range live {
+		if uid := l.Metadata("uid"); uid != "" {
+			o.byUID[uid] = i
+		}
+	}
+	return o
+}
+
+// above returns the indices of an object's owners, the nearest first. Objects that own
+// each other have none, or each would be told at the other and nowhere.
+func (w owners) above(o object.Object) []int {
+	var chain []int
+	self := o.Metadata("uid")
+	for {
+		i, ok := w.byUID[controller(o)]
+		if !ok {
+			return chain
+		}
+		o = w.live[i]
+		if o.Metadata("uid") == self || slices.Contains(chain, i) {
+			return nil
+		}
+		chain = append(chain, i)
+	}
+}
+
+// root returns the topmost owner of an object, or the object.
+func (w owners) root(o object.Object) object.Object {
+	if chain := w.above(o); len(chain) > 0 {
+		return w.live[chain[len(chain)-1]]
+	}
+	return o
+}
+
+// controller returns the UID of the owner that is called the controller, or "".
+func controller(o object.Object) string {
+	metadata, _ := o.Content["metadata"].(map[string]any)
+	references, _ := metadata["ownerReferences"].([]any)
+	for _, item := range references {
+		reference, _ := item.(map[string]any)
+		if reference["controller"] == true {
+			uid, _ := reference["uid"].(string)
+			return uid
+		}
+	}
+	return ""
+}
+
+// idle says whether an object is a ReplicaSet that its Deployment keeps at no
+// replicas.
+func (w owners) idle(o object.Object) bool {
+	if o.ID.Kind != "ReplicaSet" || o.ID.Group != "apps" {
+		return false
+	}
+	spec, _ := o.Content["spec"].(map[string]any)
+	if none := spec["replicas"] == int64(0) || spec["replicas"] == float64(0); !none {
+		return false
+	}
+	_, owned := w.byUID[controller(o)]
+	return owned
+}
