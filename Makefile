@@ -55,6 +55,7 @@ generate: controlplane ## write the generated files anew
 	@cd test/controlplane && go run ./defaults >../../differ/defaults.json.new
 	@mv differ/defaults.json.new differ/defaults.json
 	@go run ./test/builtin
+	@go generate ./...
 
 image: ## build the container image with Docker
 	docker build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --tag $(IMAGE) .

@@ -5,6 +5,9 @@
 // +groupName=plumbline.dev
 package v1alpha1
 
+//go:generate go tool -modfile=../../tools/go.mod controller-gen object crd paths=. output:object:dir=. output:crd:dir=../../manifests/crd
+//go:generate go run ../../test/schema
+
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // APIVersion and Kind identify a Baseline's file.
@@ -55,11 +58,14 @@ type BaselineSpec struct {
 	Deployer Deployer `json:"deployer,omitzero"`
 	// Controllers are field managers that own fields by right, on top of the
 	// built-in list. A trailing * matches any ending.
+	// +kubebuilder:validation:items:Pattern=`[^*]`
 	Controllers []string `json:"controllers,omitempty"`
 	// Confirm says whether the API server is asked about what differs, with requests
 	// that write nothing but take the rights to write. Empty is None.
+	// +kubebuilder:validation:Enum=None;DryRun
 	Confirm string `json:"confirm,omitempty"`
 	// Ignore are the rules that leave differences out of what is found.
+	// +kubebuilder:validation:MaxItems=1000
 	Ignore []Ignore `json:"ignore,omitempty"`
 	// Verify says whose commits count as declared. Nil means anybody's.
 	Verify *Verify `json:"verify,omitempty"`
@@ -71,10 +77,14 @@ type BaselineSpec struct {
 	Runtime Runtime `json:"runtime,omitzero"`
 	// Rules says how much rules and groups of rules matter: "source/tag: Report",
 	// "posture: Off". A rule's own entry goes before its group's.
+	// +kubebuilder:validation:MaxProperties=100
+	// +kubebuilder:validation:XValidation:rule="self.all(key, key.matches('^[a-z]+(/[a-z]+(-[a-z]+)*)?$'))",message="a key is no rule: write one such as source/tag, or a group such as posture"
 	Rules map[string]Level `json:"rules,omitempty"`
 }
 
 // Level is how much a rule matters.
+//
+// +kubebuilder:validation:Enum=Off;Report;Fail
 type Level string
 
 const (
@@ -90,11 +100,13 @@ const (
 type Git struct {
 	// URL is an https, ssh, git or file URL, or a directory. It holds no
 	// credentials.
-	URL string `json:"url,omitempty"`
+	// +kubebuilder:validation:MinLength=1
+	URL string `json:"url"`
 	// Ref is a branch, a tag, a commit or a semver range of tags; the
 	// repository's default branch where it is empty.
 	Ref string `json:"ref,omitempty"`
 	// Path is the directory to render, relative to the repository's root.
+	// +kubebuilder:validation:Pattern=`^([^/].*)?$`
 	Path string `json:"path,omitempty"`
 }
 
@@ -102,7 +114,9 @@ type Git struct {
 type Deployer struct {
 	// Managers are the field managers under which it writes; empty means the
 	// built-in list of deployment tools.
+	// +kubebuilder:validation:items:MinLength=1
 	Managers []string `json:"managers,omitempty"`
 	// Users are the user names that it authenticates with, for witnesses who see them.
+	// +kubebuilder:validation:items:MinLength=1
 	Users []string `json:"users,omitempty"`
 }

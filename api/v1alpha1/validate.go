@@ -13,6 +13,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
+// maxRules is how long lists of rules may be, so that the API server knows what it
+// costs to check them.
+const maxRules = 1000
+
 // Validate returns what is wrong, all of it, each with its path and what to write
 // instead. What only the packages that use a field can tell is theirs to check:
 // JSONPath, CEL, whether registries are such, keys of signers.
@@ -49,6 +53,9 @@ func (b Baseline) problems() problems {
 		}
 	}
 	ps.oneOf("spec.confirm", spec.Confirm, ConfirmNone, ConfirmDryRun)
+	if n := len(spec.Ignore); n > maxRules {
+		ps.add("spec.ignore", " has %d rules: write at most %d, with patterns", n, maxRules)
+	}
 	for i, rule := range spec.Ignore {
 		rule.validate(fmt.Sprintf("spec.ignore[%d]", i), &ps)
 	}
@@ -83,9 +90,11 @@ func (i Ignore) validate(at string, ps *problems) {
 	if len(i.Paths)+len(i.Managers) == 0 && i.When == "" {
 		ps.add(at, ` has neither paths, managers nor when: name at least one field, such as /spec/replicas, or "/" for the whole object`)
 	}
+	ps.kindAlone(at+".kind", i.Kind)
+	ps.pattern(at+".namespace", i.Namespace)
+	ps.pattern(at+".name", i.Name)
 	ps.words(at+".paths", i.Paths)
 	ps.words(at+".managers", i.Managers)
-	ps.kindAlone(at+".kind", i.Kind)
 	ps.reason(at, i.Reason, "the differences are ignored")
 	ps.day(at+".until", i.Until)
 }
@@ -168,7 +177,7 @@ func (ps *problems) reason(at, reason, what string) {
 	switch reason = strings.TrimSpace(reason); {
 	case reason == "":
 		ps.add(at, " has no reason: say why %s", what)
-	case placeholder.MatchString(reason):
+	case strings.HasPrefix(reason, Placeholder):
 		ps.add(at+".reason", " is still to be written: say why %s", what)
 	}
 }

@@ -24,6 +24,9 @@ func (s Scope) validate(ps *problems) {
 			ps.kind(fmt.Sprintf("spec.scope.clusterKinds[%d]", i), k)
 		}
 	}
+	if n := len(s.Exempt); n > maxRules {
+		ps.add("spec.scope.exempt", " has %d rules: write at most %d, with patterns", n, maxRules)
+	}
 	for i, e := range s.Exempt {
 		e.validate(fmt.Sprintf("spec.scope.exempt[%d]", i), ps)
 	}

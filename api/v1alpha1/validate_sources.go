@@ -109,12 +109,13 @@ func (v Verify) validate(ps *problems) {
 		ps.add("spec.verify", " has neither allowedSigners nor openpgp: write the public keys of those whose commits count")
 		return
 	}
-	for at, text := range map[string]string{"spec.verify.allowedSigners": v.AllowedSigners, "spec.verify.openpgp": v.OpenPGP} {
-		if strings.Contains(text, "PRIVATE KEY") {
-			ps.add(at, " holds a private key: take it out, make a new one, and write its public key")
+	for _, f := range []struct{ at, text string }{{"spec.verify.allowedSigners", v.AllowedSigners}, {"spec.verify.openpgp", v.OpenPGP}} {
+		if strings.Contains(f.text, "PRIVATE KEY") {
+			ps.add(f.at, " holds a private key: take it out, make a new one, and write its public key")
+			return
 		}
 	}
-	if text := strings.TrimSpace(v.OpenPGP); text != "" && !strings.Contains(text, "-----BEGIN PGP ") {
+	if text := strings.TrimSpace(v.OpenPGP); text != "" && !strings.Contains(text, "-----BEGIN PGP PUBLIC KEY BLOCK-----") {
 		ps.add("spec.verify.openpgp", ` is not armored: write what gpg --armor --export prints, after "|"`)
 	}
 }
