@@ -1,0 +1,113 @@
+package running
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// podFields are what Pods of one template have in common beside their containers. A
+// node's name, a hostname, tolerations and the like may differ.
+var podFields = []string{
+	"automountServiceAccountToken", "dnsConfig", "dnsPolicy", "hostAliases", "hostIPC", "hostNetwork", "hostPID", "hostUsers",
+	"runtimeClassName", "securityContext", "serviceAccountName", "shareProcessNamespace",
+}
+
+// podForm is a Pod as all Pods of its template should be.
+func podForm(p *pod) map[string]any {
+	form := map[string]any{}
+	for _, field := range podFields {
+		if value := p.spec[field]; value != nil {
+			form[field] = value
+		}
+	}
+	var volumes []any
+	for _, v := range list(p.spec, "volumes") {
+		volumes = append(volumes, volumeForm(v, p.id.Name))
+	}
+	form["volumes"] = volumes
+	return form
+}
+
+// volumeForm takes out of a volume what is a Pod's own: the random name of the service
+// account's, and the claim that a StatefulSet makes for each Pod by its name.
+func volumeForm(volume any, pod string) any {
+	v, _ := volume.(map[string]any)
+	claim := mapping(v, "persistentVolumeClaim")
+	name := text(v, "name")
+	switch {
+	case isAccess(name) && v["projected"] != nil:
+		v = maps.Clone(v)
+		v["name"] = access
+	case claim != nil && text(claim, "claimName") == name+"-"+pod:
+		v, claim = maps.Clone(v), maps.Clone(claim)
+		claim["claimName"] = name
+		v["persistentVolumeClaim"] = claim
+	default:
+		return volume
+	}
+	return v
+}
+
+// access is how the name of the volume begins that the API server adds for the service
+// account's token; five random characters follow.
+const access = "kube-api-access-"
+
+func isAccess(name string) bool {
+	return strings.HasPrefix(name, access) && len(name) == len(access)+5
+}
+
+// containerForm is a container as all Pods of its template should have it: without
+// resources, which can be changed while it runs. Nil means that the Pod has none of
+// that name.
+func containerForm(p *pod, name string) map[string]any {
+	c := p.container(name)
+	if c == nil {
+		return nil
+	}
+	form := maps.Clone(c.spec)
+	delete(form, "resources")
+	delete(form, "resizePolicy")
+	mounts := list(form, "volumeMounts")
+	for i, m := range mounts {
+		if m, ok := m.(map[string]any); ok && isAccess(text(m, "name")) {
+			m = maps.Clone(m)
+			m["name"] = access
+			mounts = append(append([]any{}, mounts[:i]...), append([]any{m}, mounts[i+1:]...)...)
+			form["volumeMounts"] = mounts
+		}
+	}
+	return form
+}
+
+// same compares JSON values. It takes a tenth of the time that reflection would.
+func same(a, b any) bool {
+	switch a := a.(type) {
+	case map[string]any:
+		b, ok := b.(map[string]any)
+		return ok && sameFields(a, b)
+	case []any:
+		b, ok := b.([]any)
+		return ok && slices.EqualFunc(a, b, same)
+	default:
+		switch b.(type) {
+		case map[string]any, []any:
+			return false
+		}
+		return a == b
+	}
+}
+
+// sameFields compares mappings; one that is nil is none at all.
+func sameFields(a, b map[string]any) bool {
+	if len(a) != len(b) || (a == nil) != (b == nil) {
+		return false
+	}
+	for field, value := range a {
+		other, ok := b[field]
+		if !ok || !same(value, other) {
+			return false
+		}
+	}
+	return true
+}
