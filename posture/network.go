@@ -63,7 +63,7 @@ func (j *judge) liveNamespaces() map[string]bool {
 // something would do today, and no longer once somebody edits what it allows.
 func (j *judge) defaultDeny(name string, policies []object.Object) {
 	namespace := j.namespace(name)
-	unread := j.unread(networking, "NetworkPolicy", name)
+	unread := j.unread(object.ID{Group: networking, Version: "v1", Kind: "NetworkPolicy", Namespace: name})
 	open := slices.Clone(directions)
 	for _, o := range policies {
 		spec := mapping(o.Content, "spec")

@@ -47,9 +47,9 @@ type World struct {
 	// Namespaces are those of the scope; where there are none, those that declared
 	// objects are in.
 	Namespaces []string
-	// Unread are kinds that could not be listed: IDs without a name, and without a
-	// namespace where that holds for all. Nothing is concluded of such objects' absence.
-	Unread []object.ID
+	// Listed tells whether the objects of an ID's kind and namespace were listed, so that
+	// one that is not in Live does not exist. Nil means that all were.
+	Listed func(object.ID) bool
 }
 
 // Find returns what breaks the rules, sorted, and what could not be judged.
@@ -132,11 +132,7 @@ func (j *judge) namespace(name string) object.Object {
 }
 
 // unread tells whether objects of a kind in a namespace are not known.
-func (j *judge) unread(group, kind, namespace string) bool {
-	return slices.ContainsFunc(j.world.Unread, func(id object.ID) bool {
-		return id.Group == group && id.Kind == kind && (id.Namespace == "" || id.Namespace == namespace)
-	})
-}
+func (j *judge) unread(kind object.ID) bool { return j.world.Listed != nil && !j.world.Listed(kind) }
 
 // each calls for every object that is declared or live, in order: with the declared
 // and the live form, of which one may have no Content.

@@ -46,7 +46,8 @@ func TestFind(t *testing.T) {
 				case "namespaces":
 					world.Namespaces = strings.Fields(string(f.Data))
 				case "unread":
-					world.Unread = []object.ID{{Group: "networking.k8s.io", Version: "v1", Kind: "NetworkPolicy", Namespace: strings.TrimSpace(string(f.Data))}}
+					namespace := strings.TrimSpace(string(f.Data))
+					world.Listed = func(id object.ID) bool { return id.Kind != "NetworkPolicy" || id.Namespace != namespace }
 				case "git.yaml":
 					world.Declared = decode(t, f.Name, string(f.Data))
 				case "live.yaml":
