@@ -32,7 +32,11 @@ func (c *comparison) run() []misfit {
 }
 
 func (c *comparison) add(m misfit) {
-	if field, _, _ := strings.Cut(m.field, " "); field != "image" && c.fields[field] {
+	field := m.field
+	if m.volume {
+		field = "volumes"
+	}
+	if field != "image" && c.fields[field] {
 		return
 	}
 	c.found = append(c.found, m)
@@ -240,12 +244,12 @@ func (c *comparison) volumes() {
 			}
 			c.tokens[name] = true
 		default:
-			c.add(misfit{field: "volumes " + quoted(name)})
+			c.add(misfit{field: name, volume: true})
 		}
 	}
 	for n, want := range ours.list {
 		if name := text(want, "name"); theirs.find(name, n) == nil {
-			c.add(misfit{field: "volumes " + quoted(name)})
+			c.add(misfit{field: name, volume: true})
 		}
 	}
 }

@@ -133,9 +133,14 @@ func (j *judge) editors(pod *item, misfits []misfit) string {
 	return ""
 }
 
-// isDangerous tells whether a container that the template does not have, or has
-// otherwise, may do as it likes on its node.
+// isDangerous tells whether a misfit lets the Pod do as it likes on its node.
 func isDangerous(pod *item, m misfit) bool {
-	container := byName(listAt(pod.Content, "spec", m.list)).find(m.container, 0)
-	return m.container != "" && m.have != "" && at(container, "securityContext", "privileged") == true
+	spec := fieldsAt(pod.Content, "spec")
+	switch {
+	case m.container == "":
+		return hasNodesRights(spec)
+	case m.field != "" && m.field != "securityContext":
+		return false
+	}
+	return at(byName(listAt(spec, m.list)).find(m.container, 0), "securityContext", "privileged") == true
 }

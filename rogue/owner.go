@@ -69,7 +69,7 @@ func (j *judge) ownerOf(i *item) (*item, doubt) {
 	}
 	d := doubt{text: c.is, evidence: finding.Checked, severity: c.severity, unjudged: c.unjudged}
 	if c.is == "" {
-		d.text = fmt.Sprintf("it names %s as its owner, but %s", named.id, c.but)
+		d.text = fmt.Sprintf("it names %s %s as its owner, but %s", named.kind, named.id.Name, c.but)
 	}
 	if c.claimed {
 		d.evidence = finding.Claimed
@@ -109,7 +109,7 @@ func (j *judge) notLive(i *item, r reference, owner *item) check {
 	case j.byKey[keyOf(id)] != nil:
 		return but("that has another UID")
 	case !j.listed(id):
-		j.unsure(i, fmt.Sprintf("its owner %s was not listed", r.id))
+		j.unsure(i, fmt.Sprintf("its owner %s %s was not listed", r.kind, r.id.Name))
 		return check{unjudged: true}
 	}
 	return but("there is no such object")

@@ -24,9 +24,8 @@ type World struct {
 	// Declared is everything that git declares, with its namespaces filled in.
 	Declared []object.Object
 	// Live is everything in the scope, and what that may belong to: Nodes, and the
-	// objects that owner references name. Pods and the kinds that have templates of them,
-	// ReplicaSets, ControllerRevisions and Jobs need all of their content; of other kinds
-	// metadata is enough. Where what belongs to something is listed before what it
+	// objects that owner references name. Of the kinds in Whole all of the content is
+	// needed, of others the metadata. Where what belongs to something is listed before what it
 	// belongs to, objects that come and go meanwhile are not mistaken.
 	Live []object.Object
 	// Listed tells whether the objects of an ID's kind and namespace were listed, so that
@@ -49,6 +48,12 @@ type Result struct {
 type Unjudged struct {
 	Object object.ID
 	Reason string
+}
+
+// Whole are the kinds that have to be read with all of their content, with their groups.
+var Whole = []string{
+	"ControllerRevision.apps", "CronJob.batch", "DaemonSet.apps", "Deployment.apps", "Job.batch", "Pod", "PodTemplate",
+	"ReplicaSet.apps", "ReplicationController", "StatefulSet.apps",
 }
 
 // Policy is a Baseline's scope, compiled.

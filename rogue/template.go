@@ -122,6 +122,7 @@ func (j *judge) misfits(owner, pod *item, template, spec map[string]any) []misfi
 type misfit struct {
 	container string // "" for the Pod itself
 	field     string // "" for the container as a whole
+	volume    bool   // field is a volume's name
 	list      string // where the container stands: "containers" …
 	// want and have are the images, where it is about these.
 	want, have string
@@ -136,6 +137,8 @@ func (m misfit) key() string {
 func (m misfit) text() string {
 	what := kindOfContainer[m.list] + " " + quoted(m.container)
 	switch {
+	case m.container == "" && m.volume:
+		return "its volume " + quoted(m.field) + " is not what the template says"
 	case m.container == "":
 		return "its " + m.field + " is not what the template says"
 	case m.field == "image":
