@@ -173,6 +173,7 @@ func (c *Cluster) page(ctx context.Context, g group, next string) (page, error) 
 func readPage(data []byte, g group) (page, error) {
 	var list struct {
 		APIVersion string `json:"apiVersion"`
+		Kind       string `json:"kind"`
 		Metadata   struct {
 			Continue           string `json:"continue"`
 			RemainingItemCount int    `json:"remainingItemCount"`
@@ -183,8 +184,9 @@ func readPage(data []byte, g group) (page, error) {
 		return page{}, err
 	}
 	r := g.resource
-	isPartial := g.partial && list.APIVersion == metav1.SchemeGroupVersion.String()
-	if list.Items == nil || list.APIVersion != apiVersion(r) && !isPartial { // else an answer that is no list would make all missing
+	// Of metadata the server writes an empty list as null.
+	isPartial := g.partial && list.APIVersion == metav1.SchemeGroupVersion.String() && list.Kind == "PartialObjectMetadataList"
+	if !isPartial && (list.Items == nil || list.APIVersion != apiVersion(r)) { // else an answer that is no list would make all missing
 		return page{}, errForeign
 	}
 	p := page{next: list.Metadata.Continue, pagesLeft: (list.Metadata.RemainingItemCount + pageSize - 1) / pageSize}
