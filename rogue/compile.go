@@ -3,6 +3,7 @@ package rogue
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -59,7 +60,11 @@ func newGenerator(g v1alpha1.Generator) (generator, error) {
 	if compiled.name, err = newTemplate(name); err != nil {
 		return generator{}, fmt.Errorf(".name is %q: %w", name, err)
 	}
-	for label, value := range g.Labels {
+	for _, label := range slices.Sorted(maps.Keys(g.Labels)) {
+		value := g.Labels[label]
+		if value == "" {
+			return generator{}, fmt.Errorf(".labels[%s] is %q: write a value, such as {name}", label, value)
+		}
 		if compiled.labels[label], err = newTemplate(value); err != nil {
 			return generator{}, fmt.Errorf(".labels[%s] is %q: %w", label, value, err)
 		}

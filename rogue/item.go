@@ -15,8 +15,16 @@ func keyOf(id object.ID) key { return key{id.Group, id.Kind, id.Namespace, id.Na
 
 // kindOf spells a kind and its group as the tables do: "Pod", "ReplicaSet.apps".
 func kindOf(id object.ID) string {
-	if id.Group == "" {
+	switch id.Group {
+	case "":
 		return id.Kind
+	case "apps": // the concatenation costs more than the comparison
+		switch id.Kind {
+		case "ReplicaSet":
+			return "ReplicaSet.apps"
+		case "Deployment":
+			return "Deployment.apps"
+		}
 	}
 	return id.Kind + "." + id.Group
 }
@@ -24,9 +32,10 @@ func kindOf(id object.ID) string {
 // item is one live object and what is known of it.
 type item struct {
 	object.Object
-	uid  string
-	kind string // as kindOf spells it
-	refs []reference
+	metadata map[string]any
+	uid      string
+	kind     string // as kindOf spells it
+	refs     []reference
 
 	state state
 	// root is what it stands or falls with: nil for what is known.
@@ -64,16 +73,16 @@ type reference struct {
 	controller bool
 }
 
-// newItem reads the part of an object that tells where it belongs.
-func newItem(o object.Object) *item {
-	i := &item{Object: o, uid: o.Metadata("uid"), kind: kindOf(o.ID)}
-	metadata, _ := o.Content["metadata"].(map[string]any)
-	owners, _ := metadata["ownerReferences"].([]any)
+// read fills an item in with the part of an object that tells where it belongs.
+func (i *item) read(o object.Object) {
+	i.Object, i.kind = o, kindOf(o.ID)
+	i.metadata, _ = o.Content["metadata"].(map[string]any)
+	i.uid, _ = i.metadata["uid"].(string)
+	owners, _ := i.metadata["ownerReferences"].([]any)
 	for _, owner := range owners {
 		fields, _ := owner.(map[string]any)
 		i.refs = append(i.refs, newReference(fields, o.ID.Namespace))
 	}
-	return i
 }
 
 func newReference(fields map[string]any, namespace string) reference {
@@ -95,10 +104,10 @@ func newReference(fields map[string]any, namespace string) reference {
 func (i *item) passing() bool { return passing[i.kind] || passingGroups[i.ID.Group] }
 
 // label returns one of the object's labels, or "".
-func (i *item) label(name string) string { return text(i.Content, "metadata", "labels", name) }
+func (i *item) label(name string) string { return text(i.metadata["labels"], name) }
 
 func (i *item) annotation(name string) string {
-	return text(i.Content, "metadata", "annotations", name)
+	return text(i.metadata["annotations"], name)
 }
 
 // created is when the object was made; zero if it does not tell.

@@ -31,10 +31,12 @@ func newJudge(p *Policy, w World) *judge {
 		j.declared[keyOf(o.ID)] = o.Origin
 	}
 	items := make([]*item, len(w.Live))
+	memory := make([]item, len(w.Live))
 	for n, o := range w.Live {
-		items[n] = newItem(o)
+		memory[n].read(o)
+		items[n] = &memory[n]
 	}
-	slices.SortStableFunc(items, func(a, b *item) int { return a.ID.Compare(b.ID) })
+	slices.SortFunc(items, func(a, b *item) int { return a.ID.Compare(b.ID) })
 	j.index(items)
 	j.made = p.makes(w.Declared)
 	return j

@@ -96,6 +96,7 @@ func deployAll(t *testing.T, e *testenv.Env, serverSide bool) {
 	source := corpora(t)
 	deployer, reader := e.User(t, "ci-deploy", masters), e.User(t, "reader", masters)
 	repository := checkout(t, source)
+	rogues := newWatch(e)
 	for _, c := range corporaDirs {
 		t.Run(c.dir, func(t *testing.T) {
 			if c.refused != "" && serverSide {
@@ -113,6 +114,7 @@ func deployAll(t *testing.T, e *testenv.Env, serverSide bool) {
 			waitForPods(t, deployer)
 			report, r := diff(t, reader.Kubeconfig, dir)
 			clean(t, report, r)
+			rogues.quietCorpus(t, repository, c.dir)
 			if len(report.Source.Commit) != 40 {
 				t.Errorf("the commit is %q", report.Source.Commit)
 			}
