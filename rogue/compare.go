@@ -200,7 +200,7 @@ func tightens(name string, want, have any) bool {
 
 func containsAll(list, wanted []any) bool {
 	for _, w := range wanted {
-		if !slices.Contains(list, w) {
+		if !slices.ContainsFunc(list, func(v any) bool { return same(v, w) }) {
 			return false
 		}
 	}
