@@ -92,6 +92,33 @@ func describe(s *Snapshot, source *dirSource) {
 	}
 }
 
+// Remote returns the URL of the repository that the snapshot is of, without
+// credentials: that of the remote "origin", or the only one, of a work tree. It is empty
+// where there is none.
+func (s *Snapshot) Remote() string {
+	d, ok := s.source.(*dirSource)
+	if !ok {
+		return s.URL
+	}
+	if d.repo == nil {
+		return ""
+	}
+	remotes, err := d.repo.Remotes()
+	if err != nil {
+		return ""
+	}
+	for _, r := range remotes {
+		urls := r.Config().URLs
+		if len(urls) == 0 || r.Config().Name != "origin" && len(remotes) > 1 {
+			continue
+		}
+		if e, err := parseEndpoint(urls[0]); err == nil {
+			return e.public()
+		}
+	}
+	return ""
+}
+
 // realDir returns the absolute path of a directory without symbolic links, so
 // that one directory can be placed inside of another.
 func realDir(dir string) (string, error) {

@@ -122,6 +122,21 @@ func (e endpoint) String() string {
 	return e.scheme + "://" + mask + e.authority() + "/" + strings.TrimPrefix(e.path, "/")
 }
 
+// public returns the address without credentials. The user of ssh is none, and git's
+// servers want it.
+func (e endpoint) public() string {
+	user := e.user
+	e.user, e.password = "", ""
+	text := e.String()
+	switch {
+	case e.scheme != "ssh" || user == "":
+		return text
+	case e.scp:
+		return user + "@" + text
+	}
+	return "ssh://" + url.User(user).String() + "@" + strings.TrimPrefix(text, "ssh://")
+}
+
 // authority returns host or host:port, as they were written.
 func (e endpoint) authority() string {
 	if e.port == "" {

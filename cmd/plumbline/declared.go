@@ -38,11 +38,16 @@ type declaredOptions struct {
 
 func (o *declaredOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVarP(&o.baseline, "filename", "f", "", "Baseline `file` that names the repository and the rules (- for standard input); with a directory, the rules for that")
+	f.BoolVar(&o.blame, "blame", false, "also name the commit and author of each declared value that differs; of a repository this fetches the whole history")
+	f.IntVar(&o.lag, "lag", 50, "`number` of earlier commits that the cluster may lag behind; what it still has of them is drift/pending (0: all that differs is drift)")
+	o.addRepositoryFlags(f)
+}
+
+// addRepositoryFlags adds those that say where the repository is.
+func (o *declaredOptions) addRepositoryFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.git.URL, "git", "", "`URL` of a git repository (https, ssh, git or file) instead of a directory; credentials are read from PLUMBLINE_GIT_PASSWORD or PLUMBLINE_GIT_TOKEN")
 	f.StringVar(&o.git.Ref, "ref", "", "`branch`, tag, commit or semver range of tags (default: the repository's default branch)")
 	f.StringVar(&o.git.Path, "path", "", "`directory` in the repository")
-	f.BoolVar(&o.blame, "blame", false, "also name the commit and author of each declared value that differs; of a repository this fetches the whole history")
-	f.IntVar(&o.lag, "lag", 50, "`number` of earlier commits that the cluster may lag behind; what it still has of them is drift/pending (0: all that differs is drift)")
 	f.StringVar(&o.username, "git-username", "git", "user `name` for https, with the password of PLUMBLINE_GIT_PASSWORD")
 	f.StringVar(&o.sshKey, "git-ssh-key", "", "`file` with a private key for ssh; its passphrase is read from PLUMBLINE_GIT_PASSPHRASE")
 	f.StringVar(&o.hosts, "git-known-hosts", "", "`file` with the known host keys for ssh (default: yours and the system's)")

@@ -24,6 +24,7 @@ type command struct {
 	dir        string   // to run in
 	env        []string // on top of the test's own
 	binary     string   // another name of plumbline
+	stdin      string
 	// within is how long it may take; one that takes longer is killed and fails
 	// the test. 0 is a minute.
 	within time.Duration
@@ -75,6 +76,7 @@ func (c command) run(t testing.TB) result {
 	}
 	process := exec.CommandContext(ctx, name, c.args...)
 	process.Dir = c.dir
+	process.Stdin = strings.NewReader(c.stdin)
 	process.Env = append(os.Environ(), "KUBECONFIG="+c.kubeconfig, "XDG_CACHE_HOME="+filepath.Join(env.Dir, "cache"), "HOME="+env.Dir)
 	process.Env = append(process.Env, c.env...)
 	var out, stderr bytes.Buffer
