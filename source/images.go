@@ -1,7 +1,6 @@
 package source
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -52,18 +51,18 @@ func (p *Policy) judgesImages() bool { return len(p.registries) > 0 || p.fixed |
 
 // Images judges the images that an object names, declared or live: source/image,
 // source/tag and source/digest, each with the container, volume or field as its
-// Subject. An image that cannot be read is found too, for it is never passed. An error
-// says that a configured field could not be judged.
-func (p *Policy) Images(o object.Object) ([]finding.Finding, error) {
-	found, err := p.imagesOf(o)
+// Subject. An image that cannot be read is found too, for it is never passed. Unjudged
+// are configured fields that hold no text.
+func (p *Policy) Images(o object.Object) ([]finding.Finding, []finding.Unjudged) {
+	found, unjudged := p.imagesOf(o)
 	if len(found) == 0 {
-		return nil, err
+		return nil, unjudged
 	}
 	all := make([]finding.Finding, len(found))
 	for i, f := range found {
 		all[i] = f.Finding
 	}
-	return all, err
+	return all, unjudged
 }
 
 // about is a finding with the image, as it is written, that it is about.
@@ -72,18 +71,22 @@ type about struct {
 	image string
 }
 
-func (p *Policy) imagesOf(o object.Object) ([]about, error) {
+func (p *Policy) imagesOf(o object.Object) ([]about, []finding.Unjudged) {
 	if !p.judgesImages() {
 		return nil, nil
 	}
-	uses, err := p.finder.Find(o)
+	uses, errs := p.finder.Find(o)
 	var all []about
+	var unjudged []finding.Unjudged
 	for _, use := range uses {
 		if j := p.judge(use.Image); !j.clean() {
 			all = p.say(all, o, use, j)
 		}
 	}
-	return all, err
+	for _, err := range errs {
+		unjudged = append(unjudged, finding.Unjudged{Rule: finding.SourceImage, Object: o.ID, Origin: o.Origin, Reason: err.Error()})
+	}
+	return all, unjudged
 }
 
 // say adds the findings about one image of an object.
@@ -122,19 +125,19 @@ func (p *Policy) say(all []about, o object.Object, use images.Use, j judged) []a
 // the Pods that it made have in common once, at the topmost, with the others as its
 // Children. ReplicaSets that a Deployment keeps at no replicas, so as to be able to
 // go back, run nothing and are passed over.
-func (p *Policy) AllImages(live []object.Object) ([]finding.Finding, error) {
+func (p *Policy) AllImages(live []object.Object) ([]finding.Finding, []finding.Unjudged) {
 	owners := newOwners(live)
 	found := make([][]about, len(live))
-	var errs []error
+	var unjudged []finding.Unjudged
 	for i, o := range live {
 		if owners.idle(o) {
 			continue
 		}
-		var err error
-		if found[i], err = p.imagesOf(o); err != nil {
-			errs = append(errs, err)
-		}
+		var not []finding.Unjudged
+		found[i], not = p.imagesOf(o)
+		unjudged = append(unjudged, not...)
 	}
+	slices.SortStableFunc(unjudged, finding.Unjudged.Compare)
 	for i := range found {
 		for j := range found[i] {
 			f := &found[i][j]
@@ -150,7 +153,7 @@ func (p *Policy) AllImages(live []object.Object) ([]finding.Finding, error) {
 			all = append(all, f.Finding)
 		}
 	}
-	return sorted(all), errors.Join(errs...)
+	return sorted(all), unjudged
 }
 
 // topmost returns the finding of the same about the highest of the owners that has

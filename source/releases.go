@@ -2,7 +2,6 @@ package source
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,38 +20,47 @@ import (
 //
 // A chart is ours if a chart in our repository has the same name, version and
 // templates, or if who deploys the release takes it from spec.sources.charts or from
-// our repositories. Where no record is read, only what labels claim is known. Errors
-// tell of records that cannot be read: those releases are unknown.
-func (p *Policy) Releases(live []object.Object) ([]finding.Finding, error) {
+// our repositories. Where no record is read, only what labels claim is known. Unjudged
+// are releases whose record cannot be read.
+func (p *Policy) Releases(live []object.Object) ([]finding.Finding, []finding.Unjudged) {
 	if len(p.charts) == 0 && !p.read {
 		return nil, nil
 	}
 	known := p.deployers(live)
 	labelled := claims(live)
 	var all []finding.Finding
-	var errs []error
+	var unjudged []finding.Unjudged
+	var told []releaseKey
 	if p.read {
 		for _, record := range helm.Newest(live) {
 			release, err := helm.Decode(record)
 			if err != nil {
-				errs = append(errs, err)
+				unjudged = append(unjudged, finding.Unjudged{Rule: finding.SourceHelm, Object: record.ID, Reason: err.Error()})
 				continue
 			}
 			key := releaseKey{release.Namespace, release.Name}
-			children := append(labelled[key].members, record.ID)
-			delete(labelled, key)
+			children := []object.ID{record.ID}
+			// In another namespace only who deploys the release keeps its record: elsewhere
+			// anyone could write one that speaks for it.
+			if at := record.ID.Namespace; at == key.namespace || at == known[key].id.Namespace {
+				children = append(children, labelled[key].members...)
+				told = append(told, key)
+			}
 			if f, ok := p.release(key, release, known[key]); ok {
 				f.Children = children
 				all = append(all, f)
 			}
 		}
 	}
+	for _, key := range told {
+		delete(labelled, key)
+	}
 	for key, claim := range labelled {
 		if f, ok := p.claimed(key, claim, known[key]); ok {
 			all = append(all, f)
 		}
 	}
-	return sorted(all), errors.Join(errs...)
+	return sorted(all), unjudged
 }
 
 type releaseKey struct{ namespace, name string }
@@ -88,7 +96,7 @@ func (p *Policy) why(chart helm.Chart, by deployer) string {
 	case !slices.ContainsFunc(p.ownCharts, func(own helm.Chart) bool { return own.Name == chart.Name && own.Version == chart.Version }):
 		why = append(why, fmt.Sprintf("%s in the repository is of version %s", p.ownCharts[i].From, p.ownCharts[i].Version))
 	default:
-		why = append(why, "its templates are not those of the chart of that version in the repository")
+		why = append(why, "its templates or dependencies are not those of the chart of that version in the repository")
 	}
 	return strings.Join(append(why, by.why()), ", and ")
 }
@@ -128,13 +136,27 @@ func claims(live []object.Object) map[releaseKey]claim {
 		namespace, _ := annotations["meta.helm.sh/release-namespace"].(string)
 		labels, _ := metadata["labels"].(map[string]any)
 		chart, _ := labels["helm.sh/chart"].(string)
-		key := releaseKey{cmp.Or(namespace, o.ID.Namespace), name}
+		key := releaseKey{nameOf(cmp.Or(namespace, o.ID.Namespace)), nameOf(name)}
 		c := all[key]
 		c.chart = min(cmp.Or(c.chart, chart), cmp.Or(chart, c.chart)) // whatever the order
 		c.members = append(c.members, o.ID)
 		all[key] = c
 	}
 	return all
+}
+
+// nameOf makes of an annotation, which may hold anything, what can stand as a name.
+func nameOf(text string) string {
+	const most = 253
+	if len(text) <= most && !strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return text
+	}
+	return strings.Map(func(c rune) rune {
+		if c <= ' ' || c > '~' {
+			return '?'
+		}
+		return c
+	}, text[:min(len(text), most)])
 }
 
 // claimed judges a release by what its objects' labels claim.

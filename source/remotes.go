@@ -25,12 +25,17 @@ func (p *Policy) Remotes(fsys fs.FS, dir string) ([]finding.Finding, error) {
 	}
 	references, err := remote.Kustomizations(fsys, dir)
 	var all []finding.Finding
+	unreadable := map[object.Position]int{}
 	for _, r := range references {
 		if f, ok := p.reference(r); ok {
 			f.Object = object.ID{Group: "kustomize.config.k8s.io", Version: "v1beta1", Kind: "Kustomization", Name: path.Dir(r.Position.File)}
 			f.Origin.Position = r.Position
 			if place, err := address.ParseURL(r.Address); err == nil {
 				f.Subject = r.Field + " " + place.String()
+			} else { // what cannot be read is told apart by its number, for it may hold a password
+				file := object.Position{File: r.Position.File}
+				unreadable[file]++
+				f.Subject = fmt.Sprintf("%s unreadable %d", r.Field, unreadable[file])
 			}
 			all = append(all, f)
 		}

@@ -177,11 +177,11 @@ func (r *running) movedOn(tag, platform string, group []pulled) {
 	most := counts[digests[0]]
 	var told []string
 	for _, digest := range digests {
-		told = append(told, fmt.Sprintf("%s (%d)", digest, counts[digest]))
+		told = append(told, fmt.Sprintf("%.19s… in %d", digest, counts[digest]))
 	}
-	severity, where := finding.Warning, "on nodes of "+platform
+	severity, why := finding.Warning, "the tag has moved, for all are on nodes of "+platform
 	if platform == "" {
-		severity, where = finding.Info, "on nodes that may be of different platforms"
+		severity, why = finding.Info, "the tag has moved, unless their nodes are of different platforms"
 	}
 	for _, p := range group {
 		if counts[p.digest] == most && counts[digests[1]] < most {
@@ -189,7 +189,7 @@ func (r *running) movedOn(tag, platform string, group []pulled) {
 		}
 		r.add(p.pod, finding.Finding{
 			Rule: finding.SourceTag, Severity: severity, Subject: p.use.Subject(),
-			Message: fmt.Sprintf("%s runs %s, which has moved: it is %s in different Pods %s", p.use, tag, strings.Join(told, " and "), where),
+			Message: fmt.Sprintf("%s runs %s, which is %s of the Pods: %s", p.use, tag, strings.Join(told, " and "), why),
 			Advice:  "give each build a tag of its own, pin it by digest, and roll the workload out again",
 		})
 	}

@@ -138,10 +138,11 @@ func Merge(declared, live []finding.Finding) []finding.Finding {
 		case !ok:
 			merged = append(merged, f)
 		case merged[i].Message != f.Message:
-			merged[i].Message += "; in the cluster, " + f.Message
+			merged[i].Message += "; and in the cluster, " + f.Message
 			fallthrough
 		default:
-			merged[i].Children = f.Children
+			merged[i].Severity = max(merged[i].Severity, f.Severity)
+			merged[i].Children = slices.Concat(merged[i].Children, f.Children)
 		}
 	}
 	return sorted(merged)

@@ -1,6 +1,9 @@
 package source
 
 import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
 	"errors"
 	"flag"
 	"fmt"
@@ -24,7 +27,7 @@ var update = flag.Bool("update", false, "write what is found into testdata")
 
 // TestFindings runs the archives of testdata. In each, sources is spec.sources;
 // declared.yaml, live.yaml and nodes.yaml are objects; repo/ is a repository, of which
-// repo/deploy is rendered; and want is what is found of all that.
+// repo/deploy is rendered; Secret/ and ConfigMap/ hold the JSON of Helm's records; and want is what is found of all that.
 func TestFindings(t *testing.T) {
 	names, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(names) == 0 {
@@ -78,12 +81,14 @@ func found(t *testing.T, archive *txtar.Archive) string {
 		switch name, ok := strings.CutPrefix(f.Name, "repo/"); {
 		case ok:
 			repo[name] = &fstest.MapFile{Data: f.Data}
+		case strings.HasPrefix(f.Name, "Secret/") || strings.HasPrefix(f.Name, "ConfigMap/"):
+			objects["live.yaml"] = append(objects["live.yaml"], record(t, f.Name, f.Data))
 		case f.Name == "sources":
 			if err := yaml.UnmarshalStrict(f.Data, &sources); err != nil {
 				t.Fatal(err)
 			}
 		case strings.HasSuffix(f.Name, ".yaml"):
-			objects[f.Name] = decode(t, f.Name, string(f.Data))
+			objects[f.Name] = append(objects[f.Name], decode(t, f.Name, string(f.Data))...)
 		}
 	}
 	charts, err := helm.Charts(repo)
@@ -97,28 +102,28 @@ func found(t *testing.T, archive *txtar.Archive) string {
 // judge asks everything that a Policy can say.
 func judge(p *Policy, repo fstest.MapFS, objects map[string][]object.Object) string {
 	var declared, live []finding.Finding
-	var errs []error
+	var unjudged []finding.Unjudged
+	var err error // of files that could not be read
 	for _, o := range objects["declared.yaml"] {
-		all, err := p.Images(o)
-		declared = append(append(declared, all...), p.Sources(o)...)
-		errs = append(errs, err)
+		all, not := p.Images(o)
+		declared, unjudged = append(append(declared, all...), p.Sources(o)...), append(unjudged, not...)
 	}
-	all, err := p.AllImages(objects["live.yaml"])
-	live, errs = append(live, all...), append(errs, err)
+	all, not := p.AllImages(objects["live.yaml"])
+	live, unjudged = append(live, all...), append(unjudged, not...)
 	for _, o := range objects["live.yaml"] {
 		live = append(live, p.Sources(o)...)
 	}
 	live = append(live, p.Running(Cluster{Live: objects["live.yaml"], Nodes: objects["nodes.yaml"]})...)
-	all, err = p.Releases(objects["live.yaml"])
-	live, errs = append(live, all...), append(errs, err)
-	if len(repo) > 0 {
+	all, not = p.Releases(objects["live.yaml"])
+	live, unjudged = append(live, all...), append(unjudged, not...)
+	if _, missing := repo.Stat("deploy"); missing == nil {
 		all, err = p.Remotes(repo, "deploy")
-		declared, errs = append(declared, all...), append(errs, err)
+		declared = append(declared, all...)
 	}
-	return lines(Merge(declared, live), errors.Join(errs...))
+	return lines(Merge(declared, live), unjudged, err)
 }
 
-func lines(all []finding.Finding, err error) string {
+func lines(all []finding.Finding, unjudged []finding.Unjudged, err error) string {
 	var b strings.Builder
 	for _, f := range all {
 		fmt.Fprintf(&b, "%s %s %s", f.Severity, f.Rule, f.Object)
@@ -133,6 +138,9 @@ func lines(all []finding.Finding, err error) string {
 		for _, child := range f.Children {
 			fmt.Fprintf(&b, "  + %s\n", child)
 		}
+	}
+	for _, u := range unjudged {
+		fmt.Fprintf(&b, "unjudged %s %s: %s\n", u.Rule, u.Object, u.Reason)
 	}
 	if err != nil {
 		fmt.Fprintf(&b, "error: %s\n", strings.ReplaceAll(err.Error(), "\n", "\nerror: "))
@@ -152,6 +160,29 @@ func decode(t testing.TB, name, text string) []object.Object {
 		}
 	}
 	return objects
+}
+
+// record makes of "Secret/namespace/name" and JSON what Helm keeps of a release.
+func record(t testing.TB, name string, data []byte) object.Object {
+	t.Helper()
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	if _, err := z.Write(data); err != nil || z.Close() != nil {
+		t.Fatal(err)
+	}
+	text := base64.StdEncoding.EncodeToString(packed.Bytes())
+	parts := strings.Split(name, "/")
+	if parts[0] == "Secret" {
+		text = base64.StdEncoding.EncodeToString([]byte(text))
+	}
+	o, err := object.FromContent(map[string]any{
+		"apiVersion": "v1", "kind": parts[0], "data": map[string]any{"release": text},
+		"metadata": map[string]any{"namespace": parts[1], "name": "sh.helm.release.v1." + parts[2]},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
 }
 
 func TestNewSaysWhatToWrite(t *testing.T) {

@@ -3,7 +3,6 @@ package helm
 import (
 	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -199,7 +198,7 @@ func Embedded(text string) (Chart, error) {
 // archive reads a chart's archive. Its files are below one directory.
 func archive(r io.Reader, from string) (Chart, error) {
 	data, err := unpack(r)
-	if errors.Is(err, gzip.ErrHeader) {
+	if errors.Is(err, errNoGzip) {
 		return Chart{}, errNoChart
 	}
 	if err != nil {

@@ -117,8 +117,8 @@ func Decode(o object.Object) (Release, error) {
 	if err == nil {
 		err = decode(text, &r)
 	}
-	if err == nil && (r.Name == "" || r.Chart.Metadata.Name == "") {
-		err = errors.New("it names no release or no chart")
+	if err == nil {
+		err = r.check(o)
 	}
 	if err != nil {
 		return Release{}, fmt.Errorf("reading the Helm release in %s: %w", o.ID, err)
@@ -131,6 +131,25 @@ func Decode(o object.Object) (Release, error) {
 		release.Chart.addTemplate(t.Name, t.Data)
 	}
 	return release, nil
+}
+
+// check refuses a record that Helm has not written: whoever may write Secrets can
+// write anything into one, and names are shown.
+func (r record) check(o object.Object) error {
+	if name, revision, ok := revision(o); ok && (r.Name != name || r.Version != revision) {
+		return errors.New("it is of another release, or of another revision, than its name says")
+	}
+	for _, text := range []string{r.Name, r.Chart.Metadata.Name} {
+		if text == "" {
+			return errors.New("it names no release or no chart")
+		}
+	}
+	for _, text := range []string{r.Name, r.Namespace, r.Info.Status, r.Chart.Metadata.Name, r.Chart.Metadata.Version} {
+		if len(text) > 253 || strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' }) {
+			return errors.New("one of its names is no name")
+		}
+	}
+	return nil
 }
 
 // payload returns the text of a record: of a Secret it is encoded once more, as all
@@ -168,11 +187,13 @@ func decode(text []byte, into any) error {
 	return nil
 }
 
+var errNoGzip = errors.New("it is not compressed")
+
 // unpack decompresses what is at most MaxBytes.
 func unpack(r io.Reader) ([]byte, error) {
 	z, err := gzip.NewReader(r)
 	if err != nil {
-		return nil, fmt.Errorf("unpacking: %w", err)
+		return nil, errNoGzip
 	}
 	data, err := io.ReadAll(io.LimitReader(z, MaxBytes+1))
 	if err != nil {

@@ -77,14 +77,13 @@ func New(fields []v1alpha1.ImageField) (Finder, error) {
 	return f, errors.Join(errs...)
 }
 
-// Find returns the images that an object names, in the order in which they stand. An
-// error says that a configured field holds something else than text; what could be
-// found is returned all the same.
+// Find returns the images that an object names, in the order in which they stand.
+// Errors say that a configured field holds something else than text.
 //
 // Of Kubernetes' own kinds it looks at Pods and all templates of Pods; of any other,
 // at the two places where workloads have their template (spec.template,
 // spec.jobTemplate) and at the fields that are configured.
-func (f Finder) Find(o object.Object) ([]Use, error) {
+func (f Finder) Find(o object.Object) ([]Use, []error) {
 	uses := fromPod(PodSpec(o))
 	if len(f.fields) == 0 {
 		return uses, nil
@@ -97,11 +96,11 @@ func (f Finder) Find(o object.Object) ([]Use, error) {
 			case string:
 				uses = append(uses, Use{Name: spell(node.Path, o.Content), Image: value})
 			default:
-				errs = append(errs, fmt.Errorf("%s of %s holds no text: an image that is made of several fields cannot be judged", spell(node.Path, o.Content), o.ID))
+				errs = append(errs, fmt.Errorf("%s holds no text, and an image that is made of several fields cannot be judged", spell(node.Path, o.Content)))
 			}
 		}
 	}
-	return uses, errors.Join(errs...)
+	return uses, errs
 }
 
 // PodSpec returns the Pod's spec in an object; nil where it has none.
