@@ -111,6 +111,9 @@ func (j *judge) tellContainer(pod *item, container string, misfits []misfit) fin
 		}
 	}
 	message := strings.Join(texts, "; ")
+	if pod.isEnding() {
+		severity, message = finding.Info, message+"; the Pod is being deleted"
+	}
 	if by := j.editors(pod, misfits); by != "" {
 		message += "; " + by
 	}

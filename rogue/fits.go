@@ -115,13 +115,16 @@ func (j *judge) fitsCronJob(cron, job *item) check {
 		return check{is: "it says that it is a run of " + cron.ID.String() + " by hand, and has another template"}
 	case !wasDue(cron, job):
 		return but("its name is none that the CronJob gives")
-	case fits || job.created().Before(j.lastWritten(cron, "spec", "jobTemplate")):
-		return check{} // of an earlier template: nothing tells which that was
-	case j.mutated(job.ID):
-		j.unsure(job, "its template is not its CronJob's, which a webhook may have changed")
+	case fits:
 		return check{}
+	case j.isForeign(job, "spec", "template"):
+		return but("its template is not the CronJob's, and was written by others than the cluster's controllers")
+	case !job.created().Before(j.lastWritten(cron, "spec", "jobTemplate")) && !j.mutated(job.ID):
+		return but("its template is not the CronJob's")
+	case number(at(job.Content, "status", "active")) > 0:
+		j.unsure(job, "its template is not its CronJob's, which may have been written since, or a webhook changed it")
 	}
-	return but("its template is not the CronJob's")
+	return check{} // and it is over: nothing tells what the template was
 }
 
 // wasDue tells whether a Job is named for the minute for which it was scheduled.
@@ -133,6 +136,9 @@ func wasDue(cron, job *item) bool {
 	due, err := time.Parse(time.RFC3339, job.annotation(scheduledFor))
 	if err != nil {
 		return job.annotation(scheduledFor) == "" // as of clusters before 1.28
+	}
+	if due.After(job.created().Add(time.Minute)) {
+		return false
 	}
 	return strconv.FormatInt(due.Unix()/60, 10) == minutes
 }

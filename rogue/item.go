@@ -119,6 +119,17 @@ func (i *item) created() time.Time {
 // leaving tells whether the object is being deleted.
 func (i *item) leaving() bool { return i.Metadata("deletionTimestamp") != "" }
 
+// longestGrace is how long a Pod that is being deleted may go on, in seconds, to count
+// as one that ends.
+const longestGrace = 600
+
+// isEnding tells whether the object is a Pod that is being deleted, and so stops
+// running, as do those whose owner is gone. All other kinds have their effect until
+// they are gone themselves.
+func (i *item) isEnding() bool {
+	return i.kind == "Pod" && i.leaving() && number(i.metadata["deletionGracePeriodSeconds"]) <= longestGrace
+}
+
 // at returns what stands under keys; nil if nothing does.
 func at(v any, keys ...string) any {
 	for _, k := range keys {

@@ -19,8 +19,12 @@ func (j *judge) tell(i *item, children []object.ID) finding.Finding {
 	if by := i.label("app.kubernetes.io/managed-by"); by != "" {
 		message += fmt.Sprintf("; its label app.kubernetes.io/managed-by says %q, which anyone can write", by)
 	}
+	severity := cmp.Or(i.doubt.severity, severityOf(i))
+	if i.isEnding() {
+		severity, message = finding.Info, message+"; it is being deleted"
+	}
 	return finding.Finding{
-		Rule: finding.RogueObject, Severity: cmp.Or(i.doubt.severity, severityOf(i)), Object: i.ID,
+		Rule: finding.RogueObject, Severity: severity, Object: i.ID,
 		Evidence: i.doubt.evidence, Children: children, Message: message,
 		Advice: "declare it in git, delete it, or exempt it in spec.scope.exempt with a reason",
 	}
