@@ -5,7 +5,6 @@ package audit
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"plumbline.dev/plumbline/api/v1alpha1"
@@ -30,23 +29,30 @@ type Survey struct {
 	// Objects are of the scope, those of kinds whose content no rule needs with their
 	// metadata alone.
 	Objects []object.Object
-	// Failures are about what could not be listed, and so is not known.
-	Failures []error
+	// Failed are the listings that were not answered, and Err is about kinds of which
+	// nobody knows: what is there of these is unknown.
+	Failed []cluster.Listed
+	Err    error
 
-	whole map[place]map[object.ID]object.Object
+	listed map[kindIn]bool
+	whole  map[place]map[object.ID]object.Object
 }
 
 // place is what one LIST with content has answered.
 type place struct{ group, version, kind, namespace string }
 
+// kindIn is a kind in a namespace.
+type kindIn struct {
+	Kind
+	namespace string
+}
+
 // Look reads everything in a scope: with one LIST for each kind and namespace. The
 // contents it reads of the declared kinds and of those that rules look into.
 func Look(ctx context.Context, source Lister, scope v1alpha1.Scope, declared []object.Object, look []Kind) *Survey {
-	s := &Survey{Source: source, whole: map[place]map[object.ID]object.Object{}}
-	kinds, err := source.Kinds()
-	if err != nil {
-		s.Failures = append(s.Failures, err)
-	}
+	s := &Survey{Source: source, listed: map[kindIn]bool{}, whole: map[place]map[object.ID]object.Object{}}
+	var kinds []cluster.Resource
+	kinds, s.Err = source.Kinds()
 	content := s.kindsOf(declared)
 	for _, k := range look {
 		content[k] = ""
@@ -109,19 +115,26 @@ func covers(kinds []string, k Kind) bool {
 // add keeps what a LIST has answered.
 func (s *Survey) add(listed cluster.Listed) {
 	if listed.Err != nil {
-		s.Failures = append(s.Failures, fmt.Errorf("looking for what nobody declares: %w", listed.Err))
-		return
-	}
-	s.Objects = append(s.Objects, listed.Objects...)
-	if listed.Partial {
+		s.Failed = append(s.Failed, listed)
 		return
 	}
 	r := listed.Resource
+	s.Objects = append(s.Objects, listed.Objects...)
+	s.listed[kindIn{Kind{r.Group, r.Kind}, listed.Namespace}] = true
+	if listed.Partial {
+		return
+	}
 	objects := make(map[object.ID]object.Object, len(listed.Objects))
 	for _, o := range listed.Objects {
 		objects[o.ID] = o
 	}
 	s.whole[place{r.Group, r.Version, r.Kind, listed.Namespace}] = objects
+}
+
+// Listed tells whether the objects of an ID's kind and namespace were listed, so that
+// one that is not among them does not exist.
+func (s *Survey) Listed(id object.ID) bool {
+	return s.listed[kindIn{Kind{id.Group, id.Kind}, id.Namespace}]
 }
 
 // Read answers from what was listed, and asks for the rest.
