@@ -18,6 +18,7 @@ import (
 	"plumbline.dev/plumbline/lag"
 	"plumbline.dev/plumbline/object"
 	"plumbline.dev/plumbline/policy"
+	"plumbline.dev/plumbline/rogue"
 )
 
 // Source is where live objects come from: a cluster, or a dump of one. It is
@@ -42,6 +43,9 @@ type Options struct {
 	// Namespaces restricts the pass to objects in these namespaces, and leaves
 	// cluster-scoped ones out. Empty means everything.
 	Namespaces []string
+	// ClusterKinds are the kinds of cluster-scoped objects that a restricted pass takes
+	// all the same: "ClusterRole", "ClusterRole.rbac.authorization.k8s.io" or "*".
+	ClusterKinds []string
 	// Past are the commits from the newest back, in which to look for what the
 	// cluster still has. It is not asked unless something differs or is missing,
 	// and no further than it takes. Nil means that nothing is known of the past.
@@ -61,6 +65,9 @@ type Assessment struct {
 	Findings []finding.Finding
 	// Ignored are what rules keep silent of it.
 	Ignored []finding.Silenced
+	// Written are about who wrote what is as git says, where Options.Compare.Rewritten
+	// asks for it.
+	Written []finding.Finding
 	// Failures are about rules whose conditions could not be evaluated.
 	Failures []ignore.Failure
 	// Err says why the verdict is Unknown.
@@ -178,7 +185,8 @@ func (p *pass) placed(d object.Object) (object.Object, error) {
 }
 
 func (p *pass) inScope(id object.ID) bool {
-	return len(p.options.Namespaces) == 0 || slices.Contains(p.options.Namespaces, id.Namespace)
+	return len(p.options.Namespaces) == 0 || slices.Contains(p.options.Namespaces, id.Namespace) ||
+		id.Namespace == "" && slices.ContainsFunc(p.options.ClusterKinds, id.IsKind)
 }
 
 // unserved is the word about an object whose kind is not there: if the server
@@ -285,6 +293,7 @@ func (p *pass) answer(q question) Assessment {
 	a := Assessment{Declared: q.declared, Failures: q.ruling.failures}
 	a.Findings, a.Ignored = q.ruling.apart(q.declared, q.diff)
 	a.Verdict = policy.Verdict(a.Findings, a.Ignored)
+	a.Written = rogue.Writers(q.declared, q.diff)
 	if q.unjudged != nil && a.Verdict == finding.InSync {
 		a.Verdict = finding.Unknown
 		a.Err = fmt.Errorf("it has values that git does not declare and no record tells the writer of; whether webhooks or policies put them there is not known: %w", q.unjudged)

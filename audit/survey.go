@@ -5,7 +5,11 @@ package audit
 
 import (
 	"context"
+	"maps"
 	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"plumbline.dev/plumbline/api/v1alpha1"
 	"plumbline.dev/plumbline/assess"
@@ -33,9 +37,12 @@ type Survey struct {
 	// nobody knows: what is there of these is unknown.
 	Failed []cluster.Listed
 	Err    error
+	// Again makes the survey once more; nil where that would be the same.
+	Again func(context.Context) *Survey
 
-	listed map[kindIn]bool
-	whole  map[place]map[object.ID]object.Object
+	nodes, owners []object.Object
+	listed        map[kindIn]bool
+	whole         map[place]map[object.ID]object.Object
 }
 
 // place is what one LIST with content has answered.
@@ -47,19 +54,18 @@ type kindIn struct {
 	namespace string
 }
 
-// Look reads everything in a scope: with one LIST for each kind and namespace. The
+// Look reads everything in the scope: with one LIST for each kind and namespace. The
 // contents it reads of the declared kinds and of those that rules look into.
-func Look(ctx context.Context, source Lister, scope v1alpha1.Scope, declared []object.Object, look []Kind) *Survey {
+func (r *Rules) Look(ctx context.Context, source Lister, declared []object.Object) *Survey {
 	s := &Survey{Source: source, listed: map[kindIn]bool{}, whole: map[place]map[object.ID]object.Object{}}
 	var kinds []cluster.Resource
 	kinds, s.Err = source.Kinds()
-	content := s.kindsOf(declared)
-	for _, k := range look {
-		content[k] = ""
-	}
-	listings := listings(scope, kinds, content)
-	for _, listed := range source.List(ctx, listings) {
+	for _, listed := range source.List(ctx, r.listings(kinds, s.contents(declared, r.spec.Sources))) {
 		s.add(listed)
+	}
+	s.owners = s.foreignOwners(ctx)
+	if _, fixed := source.(*assess.Dump); !fixed {
+		s.Again = func(ctx context.Context) *Survey { return r.Look(ctx, source, declared) }
 	}
 	return s
 }
@@ -67,17 +73,31 @@ func Look(ctx context.Context, source Lister, scope v1alpha1.Scope, declared []o
 // Kind is a kind without its version.
 type Kind struct{ Group, Kind string }
 
-func (k Kind) String() string {
-	if k.Group == "" {
-		return k.Kind
-	}
-	return k.Kind + "." + k.Group
+func (k Kind) id() object.ID { return object.ID{Group: k.Group, Kind: k.Kind} }
+
+// looked are the kinds that rules look into.
+var looked = []Kind{
+	{"", "Pod"}, {"", "PodTemplate"}, {"", "ReplicationController"}, {"", "Namespace"},
+	{"apps", "ControllerRevision"}, {"apps", "DaemonSet"}, {"apps", "Deployment"}, {"apps", "ReplicaSet"}, {"apps", "StatefulSet"},
+	{"batch", "CronJob"}, {"batch", "Job"},
+	{"networking.k8s.io", "NetworkPolicy"},
+	{"rbac.authorization.k8s.io", "ClusterRoleBinding"}, {"rbac.authorization.k8s.io", "RoleBinding"},
+	{"argoproj.io", "Application"}, {"argoproj.io", "ApplicationSet"},
+	{"fleet.cattle.io", "GitRepo"}, {"helm.cattle.io", "HelmChart"}, {"helm.toolkit.fluxcd.io", "HelmRelease"},
+	{"source.toolkit.fluxcd.io", "Bucket"}, {"source.toolkit.fluxcd.io", "GitRepository"},
+	{"source.toolkit.fluxcd.io", "HelmRepository"}, {"source.toolkit.fluxcd.io", "OCIRepository"},
 }
 
-// kindsOf are the kinds of declared objects, each with the version that git has it
-// in, as far as that is served.
-func (s *Survey) kindsOf(declared []object.Object) map[Kind]string {
+// contents are the kinds of which the content is read: those that rules look into, and
+// those of declared objects, with the version that git has them in.
+func (s *Survey) contents(declared []object.Object, sources v1alpha1.Sources) map[Kind]string {
 	kinds := map[Kind]string{}
+	for _, k := range looked {
+		kinds[k] = ""
+	}
+	for _, image := range sources.Images {
+		kinds[Kind{image.Group, image.Kind}] = ""
+	}
 	for _, d := range declared {
 		if _, err := s.Resource(d.ID.Group, d.ID.Version, d.ID.Kind); err == nil {
 			kinds[Kind{d.ID.Group, d.ID.Kind}] = d.ID.Version
@@ -86,41 +106,55 @@ func (s *Survey) kindsOf(declared []object.Object) map[Kind]string {
 	return kinds
 }
 
-// listings are the LISTs that a scope takes.
-func listings(scope v1alpha1.Scope, kinds []cluster.Resource, content map[Kind]string) []cluster.Listing {
+// listings are the LISTs that the scope takes.
+func (r *Rules) listings(kinds []cluster.Resource, contents map[Kind]string) []cluster.Listing {
 	var all []cluster.Listing
-	for _, r := range kinds {
-		k := Kind{r.Group, r.Kind}
-		version, whole := content[k]
-		l := cluster.Listing{Resource: r, Partial: !whole}
+	scope := r.spec.Scope
+	for _, resource := range kinds {
+		k := Kind{resource.Group, resource.Kind}
+		version, whole := contents[k]
+		l := cluster.Listing{Resource: resource, Partial: !whole}
 		if version != "" {
 			l.Resource.Version = version
 		}
 		switch {
-		case !r.Namespaced && covers(scope.ClusterKinds, k):
+		case !resource.Namespaced && (slices.ContainsFunc(scope.ClusterKinds, k.id().IsKind) || k == node && len(scope.Namespaces) > 0):
+			l.Partial = l.Partial && k != node // whose status tells the names of images
 			all = append(all, l)
-		case r.Namespaced && (len(scope.Kinds) == 0 || covers(scope.Kinds, k) || whole):
+		case resource.Namespaced && (len(scope.Kinds) == 0 || slices.ContainsFunc(scope.Kinds, k.id().IsKind) || whole):
 			for _, l.Namespace = range scope.Namespaces {
 				all = append(all, l)
+				if r.spec.Sources.Releases == v1alpha1.Read && l.Partial && (k == Kind{"", "Secret"} || k == Kind{"", "ConfigMap"}) {
+					all = append(all, cluster.Listing{Resource: l.Resource, Namespace: l.Namespace, Labels: "owner=helm"})
+				}
 			}
 		}
 	}
 	return all
 }
 
-func covers(kinds []string, k Kind) bool {
-	return slices.Contains(kinds, k.String()) || slices.Contains(kinds, k.Kind) || slices.Contains(kinds, "*")
-}
+var node = Kind{"", "Node"}
 
 // add keeps what a LIST has answered.
 func (s *Survey) add(listed cluster.Listed) {
-	if listed.Err != nil {
+	r := listed.Resource
+	k := Kind{r.Group, r.Kind}
+	switch {
+	case listed.Err != nil && k == node:
+		return // nobody governs Nodes; what hangs on them cannot be judged
+	case listed.Err != nil:
 		s.Failed = append(s.Failed, listed)
 		return
+	case listed.Labels != "":
+		s.replace(listed.Objects)
+		return
 	}
-	r := listed.Resource
-	s.Objects = append(s.Objects, listed.Objects...)
-	s.listed[kindIn{Kind{r.Group, r.Kind}, listed.Namespace}] = true
+	s.listed[kindIn{k, listed.Namespace}] = true
+	if k == node {
+		s.nodes = listed.Objects
+	} else {
+		s.Objects = append(s.Objects, listed.Objects...)
+	}
 	if listed.Partial {
 		return
 	}
@@ -129,6 +163,64 @@ func (s *Survey) add(listed cluster.Listed) {
 		objects[o.ID] = o
 	}
 	s.whole[place{r.Group, r.Version, r.Kind, listed.Namespace}] = objects
+}
+
+// replace puts objects with their content in the place of the same without.
+func (s *Survey) replace(objects []object.Object) {
+	at := map[object.ID]int{}
+	for i, o := range s.Objects {
+		at[o.ID] = i
+	}
+	for _, o := range objects {
+		if i, ok := at[o.ID]; ok {
+			s.Objects[i] = o
+		} else {
+			s.Objects = append(s.Objects, o)
+		}
+	}
+}
+
+// foreignOwners reads what owner references name and what is not in the scope.
+func (s *Survey) foreignOwners(ctx context.Context) []object.Object {
+	wanted := map[object.ID]bool{}
+	for _, o := range s.Objects {
+		for _, owner := range (&unstructured.Unstructured{Object: o.Content}).GetOwnerReferences() {
+			gv, err := schema.ParseGroupVersion(owner.APIVersion)
+			r, unknown := s.Resource(gv.Group, gv.Version, owner.Kind)
+			if err != nil || unknown != nil {
+				continue // and so there is none
+			}
+			id := object.ID{Group: gv.Group, Version: gv.Version, Kind: owner.Kind, Name: owner.Name}
+			if r.Namespaced {
+				id.Namespace = o.ID.Namespace
+			}
+			if !s.Listed(id) {
+				wanted[id] = true
+			}
+		}
+	}
+	var owners []object.Object
+	for _, id := range slices.SortedFunc(maps.Keys(wanted), object.ID.Compare) {
+		if answer := s.Source.Read(ctx, []object.ID{id})[id]; answer.Err == nil {
+			owners = append(owners, answer.Object)
+		}
+	}
+	return owners
+}
+
+// everything is what is in the scope, and what that may belong to.
+func (s *Survey) everything() []object.Object {
+	return slices.Concat(s.Objects, s.nodes, s.owners)
+}
+
+// mutated returns what tells whether webhooks or policies may change objects of a
+// kind on their way. They may where that is not known.
+func (s *Survey) mutated(ctx context.Context) func(object.ID) bool {
+	mutators, err := s.Mutators(ctx)
+	return func(id object.ID) bool {
+		r, unknown := s.Resource(id.Group, id.Version, id.Kind)
+		return err != nil || unknown != nil || mutators.Concern(r, id.Namespace)
+	}
 }
 
 // Listed tells whether the objects of an ID's kind and namespace were listed, so that

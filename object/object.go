@@ -25,6 +25,15 @@ func (id ID) APIVersion() string {
 	return id.Group + "/" + id.Version
 }
 
+// IsKind tells whether the object is of a kind as a Baseline names it: "Deployment",
+// "Certificate.cert-manager.io", or "*" for any.
+func (id ID) IsKind(kind string) bool {
+	if rest, ok := strings.CutPrefix(kind, id.Kind); ok {
+		return rest == "" || rest[0] == '.' && rest[1:] == id.Group
+	}
+	return kind == "*"
+}
+
 // String names the object as people do: "Deployment.apps shop/web".
 func (id ID) String() string {
 	kind := id.Kind

@@ -77,7 +77,7 @@ func (m *made) covers(j *judge, i *item) bool {
 }
 
 func (p product) covers(j *judge, i *item) bool {
-	if !isKind(p.generator.Makes, i.ID) || p.namespace != "" && p.namespace != i.ID.Namespace || !p.name.matches(i.ID.Name) {
+	if !i.ID.IsKind(p.generator.Makes) || p.namespace != "" && p.namespace != i.ID.Namespace || !p.name.matches(i.ID.Name) {
 		return false
 	}
 	for label, value := range p.labels {

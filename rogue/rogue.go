@@ -11,7 +11,6 @@ package rogue
 
 import (
 	"slices"
-	"strings"
 
 	"plumbline.dev/plumbline/api/v1alpha1"
 	"plumbline.dev/plumbline/differ"
@@ -96,12 +95,5 @@ func (p *Policy) governs(id object.ID) bool {
 // anyKind tells whether one of the kinds, "Deployment", "Certificate.cert-manager.io"
 // or "*", is the object's.
 func anyKind(kinds []string, id object.ID) bool {
-	return slices.ContainsFunc(kinds, func(kind string) bool { return isKind(kind, id) })
-}
-
-func isKind(kind string, id object.ID) bool {
-	if rest, ok := strings.CutPrefix(kind, id.Kind); ok {
-		return rest == "" || rest[0] == '.' && rest[1:] == id.Group
-	}
-	return kind == "*"
+	return slices.ContainsFunc(kinds, id.IsKind)
 }

@@ -13,6 +13,7 @@ import (
 
 	"plumbline.dev/plumbline/api/v1alpha1"
 	"plumbline.dev/plumbline/assess"
+	"plumbline.dev/plumbline/audit"
 	"plumbline.dev/plumbline/finding"
 	"plumbline.dev/plumbline/gitsource"
 	"plumbline.dev/plumbline/history"
@@ -169,12 +170,25 @@ func (d declared) apply(o assess.Options) (assess.Options, error) {
 		o.Compare.Deployers = spec.Deployer.Managers
 	}
 	o.Compare.Controllers = spec.Controllers
-	o.Namespaces = spec.Scope.Namespaces
+	o.Namespaces, o.ClusterKinds = spec.Scope.Namespaces, spec.Scope.ClusterKinds
 	var err error
 	if o.Ignore, err = ignore.Rules(spec.Ignore, now()); err != nil {
 		return o, v1alpha1.Locate(d.file, d.text, err)
 	}
 	return o, nil
+}
+
+// rules are those of the Baseline about what should not be there; nil without one.
+func (d declared) rules(o assess.Options) (*audit.Rules, error) {
+	if d.file == "" {
+		return nil, nil
+	}
+	repository := audit.Repository{FS: d.snapshot.FS(), Dir: d.path, URL: d.snapshot.URL}
+	rules, err := audit.New(d.baseline.Spec, repository, o.Compare, now())
+	if err != nil {
+		return nil, fmt.Errorf("reading the Baseline %s: %w", d.file, err)
+	}
+	return rules, nil
 }
 
 // place names the rendered directory for people.
@@ -187,7 +201,7 @@ func (d declared) place() string {
 
 // report turns the assessments into a report, and looks up where each declared
 // value that differs stands.
-func (d declared) report(assessments []assess.Assessment, showIgnored bool) report.Report {
+func (d declared) report(assessments []assess.Assessment, outcome audit.Outcome, showIgnored bool) report.Report {
 	r := report.Report{
 		At: now(),
 		Source: report.Source{
@@ -215,7 +229,25 @@ func (d declared) report(assessments []assess.Assessment, showIgnored bool) repo
 		}
 	}
 	r.Warnings = append(r.Warnings, failures(assessments)...)
+	addOutcome(&r, outcome, showIgnored)
 	return r
+}
+
+// addOutcome adds what was found beside drift.
+func addOutcome(r *report.Report, o audit.Outcome, showExempt bool) {
+	for _, f := range o.Findings {
+		if f.Rule == finding.RogueObject && f.Severity > finding.Info {
+			r.Verdicts[finding.Rogue]++
+		}
+	}
+	r.Findings = append(r.Findings, o.Findings...)
+	r.IgnoredCount += len(o.Exempt)
+	if showExempt {
+		r.Ignored = append(r.Ignored, o.Exempt...)
+	}
+	for _, u := range o.Unjudged {
+		r.Unknown = append(r.Unknown, report.Unknown{Object: u.Object, Origin: u.Origin, Reason: u.Reason})
+	}
 }
 
 // locate fills in where the declared values of a finding's changes stand.

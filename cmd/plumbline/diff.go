@@ -19,6 +19,7 @@ import (
 
 	"plumbline.dev/plumbline/api/v1alpha1"
 	"plumbline.dev/plumbline/assess"
+	"plumbline.dev/plumbline/audit"
 	"plumbline.dev/plumbline/cluster"
 	"plumbline.dev/plumbline/differ"
 	"plumbline.dev/plumbline/finding"
@@ -124,7 +125,7 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	rules, err := o.rules()
+	flags, err := o.rules()
 	if err != nil {
 		return 0, err
 	}
@@ -136,7 +137,7 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	options, err := declared.apply(rules)
+	options, err := declared.apply(flags)
 	if err != nil {
 		return 0, err
 	}
@@ -146,11 +147,16 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 	if declared.past != nil {
 		options.Past = declared.past.All(ctx)
 	}
-	assessments, warnings, err := o.compare(ctx, progress, declared.objects, options)
+	rules, err := declared.rules(options)
 	if err != nil {
 		return 0, err
 	}
-	r := declared.report(assessments, slices.Contains(o.show, "ignored"))
+	options.Compare.Rewritten = rules != nil
+	assessments, outcome, warnings, err := o.compare(ctx, progress, pass{declared.objects, options, rules})
+	if err != nil {
+		return 0, err
+	}
+	r := declared.report(assessments, outcome, slices.Contains(o.show, "ignored"))
 	if declared.err == nil && len(warnings) == 0 { // else not everything was compared
 		warnings = assess.Idle(options.Ignore, assessments)
 	}
@@ -176,25 +182,62 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 	return r.ExitCode(failOn), nil
 }
 
-// compare assesses the objects. Where a repository is so broken that there are
-// none, no cluster is asked.
-func (o diffOptions) compare(ctx context.Context, progress *progress, objects []object.Object, options assess.Options) ([]assess.Assessment, []string, error) {
-	if len(objects) == 0 {
-		return nil, nil, nil
+// pass is what one comparison is about.
+type pass struct {
+	objects []object.Object
+	options assess.Options
+	rules   *audit.Rules // nil without a Baseline
+}
+
+// compare assesses the objects, and judges what else there is. Where a repository is
+// so broken that there are no objects, no cluster is asked.
+func (o diffOptions) compare(ctx context.Context, progress *progress, p pass) ([]assess.Assessment, audit.Outcome, []string, error) {
+	var outcome audit.Outcome
+	if len(p.objects) == 0 {
+		return nil, outcome, nil, nil
 	}
-	source, err := o.source(ctx, progress, &options)
+	live, err := o.source(ctx, progress, &p.options)
 	if err != nil {
-		return nil, nil, err
+		return nil, outcome, nil, err
 	}
-	progress.say(fmt.Sprintf("comparing %d objects", len(objects)))
-	assessments, err := assess.All(ctx, objects, source, options)
+	var source assess.Source = live
+	var survey *audit.Survey
+	if p.rules != nil {
+		progress.say("looking at everything in the scope")
+		survey = p.rules.Look(ctx, live, p.objects)
+		source = survey
+	}
+	progress.say(fmt.Sprintf("comparing %d objects", len(p.objects)))
+	assessments, err := assess.All(ctx, p.objects, source, p.options)
 	if ctx.Err() != nil {
-		return nil, nil, ctx.Err()
+		return nil, outcome, nil, ctx.Err()
 	}
 	if len(assessments) == 0 {
-		return nil, nil, fmt.Errorf("none of the %d declared objects is in spec.scope.namespaces (%s): nothing would be compared", len(objects), strings.Join(options.Namespaces, ", "))
+		return nil, outcome, nil, fmt.Errorf("none of the %d declared objects is in spec.scope.namespaces (%s): nothing would be compared", len(p.objects), strings.Join(p.options.Namespaces, ", "))
 	}
-	return assessments, lines(err), nil
+	if p.rules != nil {
+		progress.say("judging what nobody declared")
+		declared, written := placed(p.objects, assessments)
+		outcome = p.rules.Judge(ctx, declared, survey, written)
+	}
+	return assessments, outcome, lines(err), nil
+}
+
+// placed returns the declared objects, those that were compared with their namespaces
+// filled in, and what was found of who wrote them.
+func placed(objects []object.Object, assessments []assess.Assessment) (all []object.Object, written []finding.Finding) {
+	known := map[object.Position]bool{}
+	for _, a := range assessments {
+		all = append(all, a.Declared)
+		written = append(written, a.Written...)
+		known[a.Declared.Origin.Position] = true
+	}
+	for _, o := range objects {
+		if !known[o.Origin.Position] {
+			all = append(all, o)
+		}
+	}
+	return all, written
 }
 
 // The values of --confirm.
@@ -229,7 +272,7 @@ func (o diffOptions) rules() (assess.Options, error) {
 
 // source opens what the live objects come from and fills in the namespace that
 // it implies.
-func (o diffOptions) source(ctx context.Context, progress *progress, options *assess.Options) (assess.Source, error) {
+func (o diffOptions) source(ctx context.Context, progress *progress, options *assess.Options) (audit.Lister, error) {
 	options.Namespace = "default"
 	if o.live != "" {
 		if n := o.kube.Namespace; n != nil && *n != "" {
@@ -260,7 +303,7 @@ func (o diffOptions) source(ctx context.Context, progress *progress, options *as
 const nowhere = "http://localhost:8080"
 
 // dump reads the live objects from a file.
-func (o diffOptions) dump(options *assess.Options) (assess.Source, error) {
+func (o diffOptions) dump(options *assess.Options) (audit.Lister, error) {
 	objects, err := readDump(o.live)
 	if err != nil {
 		return nil, fmt.Errorf("reading the live objects: %w", err)

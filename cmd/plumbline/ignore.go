@@ -28,12 +28,17 @@ func suggested(r report.Report, failOn finding.Severity) []v1alpha1.Ignore {
 	return ignore.Suggest(found, r.At.UTC().AddDate(0, 0, suggestedDays).Format(time.DateOnly))
 }
 
-// endedRules warns of each of the Baseline's rules that has ended.
+// endedRules warns of each of the Baseline's rules and exemptions that has ended.
 func (d declared) endedRules() []string {
 	var warnings []string
 	for i, rule := range d.baseline.Spec.Ignore {
 		if rule.EndedAt(now()) {
 			warnings = append(warnings, fmt.Sprintf("spec.ignore[%d] of the Baseline ended on %s and ignores nothing: renew or remove it (reason: %s)", i, rule.Until, rule.Reason))
+		}
+	}
+	for i, e := range d.baseline.Spec.Scope.Exempt {
+		if e.EndedAt(now()) {
+			warnings = append(warnings, fmt.Sprintf("spec.scope.exempt[%d] of the Baseline ended on %s and exempts nothing: renew or remove it (reason: %s)", i, e.Until, e.Reason))
 		}
 	}
 	return warnings
