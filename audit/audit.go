@@ -191,13 +191,9 @@ func (j *judgement) sources(context.Context) {
 
 // postures looks at what namespaces must hold to.
 func (j *judgement) postures() {
-	w := posture.World{Declared: j.declared, Live: j.survey.everything(), Namespaces: j.spec.Scope.Namespaces}
+	w := posture.World{Declared: j.declared, Live: j.survey.everything(), Namespaces: j.spec.Scope.Namespaces, Listed: j.survey.Listed}
 	if len(j.spec.Scope.Namespaces) == 0 {
 		w.Live = nil
-	}
-	for _, listed := range j.survey.Failed {
-		r := listed.Resource
-		w.Unread = append(w.Unread, object.ID{Group: r.Group, Version: r.Version, Kind: r.Kind, Namespace: listed.Namespace})
 	}
 	found, unjudged := j.posture.Find(w)
 	j.found, j.unjudged = append(j.found, found...), append(j.unjudged, unjudged...)
@@ -205,6 +201,6 @@ func (j *judgement) postures() {
 
 // runs looks at what Pods run.
 func (j *judgement) runs(context.Context) {
-	found, unjudged := j.running.Find(running.World{Live: j.survey.Objects, Now: j.now})
+	found, unjudged := j.running.Find(running.World{Live: j.survey.everything(), Now: j.now})
 	j.found, j.unjudged = append(j.found, found...), append(j.unjudged, unjudged...)
 }
