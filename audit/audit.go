@@ -15,10 +15,12 @@ import (
 	"plumbline.dev/plumbline/object"
 	"plumbline.dev/plumbline/policy"
 	"plumbline.dev/plumbline/posture"
+	"plumbline.dev/plumbline/provenance"
 	"plumbline.dev/plumbline/rogue"
 	"plumbline.dev/plumbline/running"
 	"plumbline.dev/plumbline/source"
 	"plumbline.dev/plumbline/source/helm"
+	"plumbline.dev/plumbline/source/images"
 )
 
 // Repository is where the declared objects come from.
@@ -28,6 +30,8 @@ type Repository struct {
 	Dir string
 	// URL is its address; of a directory, anything.
 	URL string
+	// Cache is a directory to remember answers of registries in; empty for none.
+	Cache string
 }
 
 // Rules are a Baseline's rules about what should not be there, ready to judge by.
@@ -41,7 +45,10 @@ type Rules struct {
 	source  *source.Policy
 	posture *posture.Policy
 	running *running.Policy
-	charts  error // about charts of the repository that cannot be read
+	images  images.Finder
+	// registries are asked where a rule needs them; nil where none does.
+	registries Registries
+	charts     error // about charts of the repository that cannot be read
 }
 
 // New compiles a Baseline's rules. Of the writers it takes who deploys and who
@@ -52,12 +59,26 @@ func New(spec v1alpha1.BaselineSpec, repository Repository, writers differ.Optio
 	if len(spec.Sources.Charts) > 0 || spec.Sources.Releases == v1alpha1.Read {
 		own.Charts, r.charts = helm.Charts(repository.FS)
 	}
-	var errs [4]error
+	var errs [6]error
 	r.rogue, errs[0] = rogue.New(spec.Scope, writers)
 	r.source, errs[1] = source.New(spec.Sources, own)
 	r.posture, errs[2] = posture.New(spec.Posture)
 	r.running, errs[3] = running.New(spec.Runtime)
+	r.images, errs[4] = images.New(spec.Sources.Images)
+	r.registries, errs[5] = registries(spec, repository.Cache)
 	return r, errors.Join(errs[:]...)
+}
+
+// registries returns what asks registries, where a rule needs that.
+func registries(spec v1alpha1.BaselineSpec, cache string) (Registries, error) {
+	options := provenance.Options{CacheDir: cache}
+	switch {
+	case spec.Sources.Signatures != nil:
+		return provenance.New(*spec.Sources.Signatures, options)
+	case spec.Runtime.Newest:
+		return provenance.Open(options), nil
+	}
+	return nil, nil
 }
 
 // Outcome is what was found beside drift.
@@ -77,8 +98,9 @@ func (r *Rules) Judge(ctx context.Context, declared []object.Object, survey *Sur
 	j.found = slices.Clone(others)
 	j.unread()
 	j.rogues(ctx)
-	j.sources(ctx)
+	j.sources()
 	j.postures()
+	j.signatures(ctx)
 	j.runs(ctx)
 	found := policy.Levels(j.found, r.spec.Rules)
 	var o Outcome
@@ -166,24 +188,24 @@ func both(first, second []finding.Finding) []finding.Finding {
 }
 
 // sources looks where images, charts and configuration come from.
-func (j *judgement) sources(context.Context) {
+func (j *judgement) sources() {
 	var declared []finding.Finding
 	for _, o := range j.declared {
-		found, err := j.source.Images(o)
-		j.fail(finding.SourceImage, o.ID, err)
+		found, unjudged := j.source.Images(o)
 		declared = append(declared, found...)
 		declared = append(declared, j.source.Sources(o)...)
+		j.unjudged = append(j.unjudged, unjudged...)
 	}
-	live, err := j.source.AllImages(j.survey.Objects)
-	j.fail(finding.SourceImage, object.ID{}, err)
+	live, unjudged := j.source.AllImages(j.survey.Objects)
+	j.unjudged = append(j.unjudged, unjudged...)
 	for _, o := range j.survey.Objects {
 		live = append(live, j.source.Sources(o)...)
 	}
 	j.found = append(j.found, source.Merge(declared, live)...)
 	j.found = append(j.found, j.source.Running(source.Cluster{Live: j.survey.Objects, Nodes: j.survey.nodes})...)
-	releases, err := j.source.Releases(j.survey.Objects)
-	j.found = append(j.found, releases...)
-	j.fail(finding.SourceHelm, object.ID{}, errors.Join(j.charts, err))
+	releases, unjudged := j.source.Releases(j.survey.Objects)
+	j.found, j.unjudged = append(j.found, releases...), append(j.unjudged, unjudged...)
+	j.fail(finding.SourceHelm, object.ID{}, j.charts)
 	remotes, err := j.source.Remotes(j.repository.FS, j.repository.Dir)
 	j.found = append(j.found, remotes...)
 	j.fail(finding.SourceRemote, object.ID{}, err)
@@ -200,7 +222,7 @@ func (j *judgement) postures() {
 }
 
 // runs looks at what Pods run.
-func (j *judgement) runs(context.Context) {
-	found, unjudged := j.running.Find(running.World{Live: j.survey.everything(), Now: j.now})
+func (j *judgement) runs(ctx context.Context) {
+	found, unjudged := j.running.Find(running.World{Live: j.survey.everything(), Now: j.now, Newest: j.newest(ctx)})
 	j.found, j.unjudged = append(j.found, found...), append(j.unjudged, unjudged...)
 }

@@ -128,13 +128,16 @@ func New(spec v1alpha1.Signatures, opts Options) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
+	v := Open(opts)
+	v.policy = p
+	return v, nil
+}
+
+// Open returns a Verifier that knows no key: it can tell what tags name, and nothing
+// is signed by it.
+func Open(opts Options) *Verifier {
 	opts = opts.withDefaults()
-	return &Verifier{
-		policy: p,
-		opts:   opts,
-		disk:   disk{dir: opts.CacheDir},
-		memory: map[string]remembered{},
-	}, nil
+	return &Verifier{opts: opts, disk: disk{dir: opts.CacheDir}, memory: map[string]remembered{}}
 }
 
 // Verify looks at images, by references as containers have them, and returns what
@@ -166,9 +169,18 @@ func (v *Verifier) Verify(ctx context.Context, images []string) map[string]Resul
 	return all
 }
 
-// Newest returns the digest that an image's tag names now; where the image is also
-// pinned by digest, that is left aside.
-func (v *Verifier) Newest(ctx context.Context, image string) (string, error) {
+// Named is what a tag names.
+type Named struct {
+	// Digest is that of the image, or of the index where there is one for each platform.
+	Digest string
+	// Index says that it is an index, and Platforms are the digests of its images, sorted.
+	Index     bool
+	Platforms []string
+}
+
+// Newest returns what an image's tag names now; where the image is also pinned by
+// digest, that is left aside.
+func (v *Verifier) Newest(ctx context.Context, image string) (Named, error) {
 	ctx, cancel := v.bounded(ctx)
 	defer cancel()
 	tagged, pinned, _ := strings.Cut(image, "@")
@@ -176,18 +188,30 @@ func (v *Verifier) Newest(ctx context.Context, image string) (string, error) {
 	if err == nil && pinned != "" && ref.Name() != tagged && !strings.Contains(tagged[strings.LastIndex(tagged, "/")+1:], ":") {
 		err = errors.New("it is pinned by digest and has no tag")
 	}
-	if err != nil {
-		return "", fmt.Errorf("looking for the newest %s: %w", oneLine(image), err)
+	var named Named
+	if err == nil {
+		named, err = v.named(ctx, ref)
 	}
+	if err != nil {
+		return Named{}, fmt.Errorf("looking for the newest %s: %w", oneLine(image), err)
+	}
+	return named, nil
+}
+
+func (v *Verifier) named(ctx context.Context, ref name.Reference) (Named, error) {
 	r, err := v.open()
 	if err != nil {
-		return "", err
+		return Named{}, err
 	}
 	d, err := r.resolve(ctx, ref)
 	if err != nil {
-		return "", fmt.Errorf("looking for the newest %s: %w", oneLine(image), err)
+		return Named{}, err
 	}
-	return d.Digest.String(), nil
+	named := Named{Digest: d.Digest.String(), Index: d.MediaType.IsIndex()}
+	if named.Index {
+		named.Platforms, err = r.platforms(ctx, ref.Context().Digest(named.Digest))
+	}
+	return named, err
 }
 
 func (v *Verifier) bounded(ctx context.Context) (context.Context, context.CancelFunc) {

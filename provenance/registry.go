@@ -167,6 +167,19 @@ func (l *looking) complete(media types.MediaType) (found, error) {
 	return f, nil
 }
 
+// platforms returns the digests of an index's images.
+func (r *registry) platforms(ctx context.Context, digest name.Digest) ([]string, error) {
+	got, err := r.puller.Get(ctx, digest)
+	if err != nil {
+		return nil, explain(ctx, digest.Context(), err)
+	}
+	all, ok := platformsOf(digest, got.Manifest)
+	if !ok {
+		return nil, explain(ctx, digest.Context(), errUnreadable)
+	}
+	return all, nil
+}
+
 // platformsOf returns the digests of an index's images. It fails for what is not
 // the index of that digest.
 func platformsOf(digest name.Digest, manifest []byte) ([]string, bool) {

@@ -300,8 +300,8 @@ func TestNewest(t *testing.T) {
 	newest := func(ref, want string) {
 		t.Helper()
 		got, err := v.Newest(t.Context(), ref)
-		if err != nil || got != want {
-			t.Errorf("%s: %s, %v, want %s", ref, got, err, want)
+		if err != nil || got.Digest != want {
+			t.Errorf("%s: %v, %v, want %s", ref, got, err, want)
 		}
 	}
 	newest(w.host+"/shop/web:1", old.DigestStr())
@@ -312,7 +312,7 @@ func TestNewest(t *testing.T) {
 	newest(w.host+"/shop/web", latest.DigestStr())
 	for _, ref := range []string{old.Name(), w.host + "/shop/web:nosuch", "sha256:" + strings.Repeat("0", 64), ""} {
 		if got, err := v.Newest(t.Context(), ref); err == nil {
-			t.Errorf("%s: %s", ref, got)
+			t.Errorf("%s: %v", ref, got)
 		}
 	}
 	w.fails("/manifests/1", func(rw http.ResponseWriter, req *http.Request) {
