@@ -40,12 +40,9 @@ type Options struct {
 	Compare differ.Options
 	// Namespace is where namespaced objects live that name none.
 	Namespace string
-	// Namespaces restricts the pass to objects in these namespaces, and leaves
-	// cluster-scoped ones out. Empty means everything.
+	// Namespaces restricts the pass to objects in these namespaces and to those that are
+	// in none. Empty means everything.
 	Namespaces []string
-	// ClusterKinds are the kinds of cluster-scoped objects that a restricted pass takes
-	// all the same: "ClusterRole", "ClusterRole.rbac.authorization.k8s.io" or "*".
-	ClusterKinds []string
 	// Past are the commits from the newest back, in which to look for what the
 	// cluster still has. It is not asked unless something differs or is missing,
 	// and no further than it takes. Nil means that nothing is known of the past.
@@ -185,8 +182,7 @@ func (p *pass) placed(d object.Object) (object.Object, error) {
 }
 
 func (p *pass) inScope(id object.ID) bool {
-	return len(p.options.Namespaces) == 0 || slices.Contains(p.options.Namespaces, id.Namespace) ||
-		id.Namespace == "" && slices.ContainsFunc(p.options.ClusterKinds, id.IsKind)
+	return len(p.options.Namespaces) == 0 || id.Namespace == "" || slices.Contains(p.options.Namespaces, id.Namespace)
 }
 
 // unserved is the word about an object whose kind is not there: if the server

@@ -108,6 +108,7 @@ func (r *Rules) Judge(ctx context.Context, declared []object.Object, survey *Sur
 	o.Unjudged = j.unjudged
 	slices.SortStableFunc(o.Findings, finding.Finding.Compare)
 	slices.SortStableFunc(o.Unjudged, finding.Unjudged.Compare)
+	o.Unjudged = slices.CompactFunc(o.Unjudged, func(a, b finding.Unjudged) bool { return a.Compare(b) == 0 })
 	return o
 }
 

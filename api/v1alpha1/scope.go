@@ -4,8 +4,8 @@ import "time"
 
 // Scope is where everything is governed.
 type Scope struct {
-	// Namespaces restricts the comparison to objects in these; empty means every
-	// declared object. In them everything must be declared, belong to something
+	// Namespaces restricts the comparison to objects in these and to those that are in no
+	// namespace; empty means every declared object. In them everything must be declared, belong to something
 	// declared, be made by the cluster itself or be exempt.
 	// +kubebuilder:validation:items:MaxLength=63
 	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`

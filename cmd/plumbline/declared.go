@@ -90,7 +90,7 @@ func (o declaredOptions) load(ctx context.Context) (declared, error) {
 	case o.dir != "":
 		d.snapshot, err = gitsource.Dir(ctx, o.dir, gitsource.DirOptions{})
 	default:
-		if remote, err = o.remote(git); err == nil {
+		if remote, err = o.remote(git, d.baseline.Spec.Verify); err == nil {
 			d.snapshot, err = gitsource.Fetch(ctx, remote, nil)
 		}
 	}
@@ -122,8 +122,25 @@ func (o declaredOptions) readBaseline(d *declared) error {
 		return fmt.Errorf("reading the Baseline: %w", err)
 	}
 	b, err := v1alpha1.Parse(d.file, d.text)
+	if err != nil {
+		return err
+	}
 	d.baseline = v1alpha1.Default(b)
-	return err
+	known, err := knownRules()
+	if err != nil {
+		return err
+	}
+	return v1alpha1.Locate(d.file, d.text, b.CheckRules(known))
+}
+
+// knownRules names every rule.
+func knownRules() ([]string, error) {
+	reference, err := finding.Reference()
+	var names []string
+	for _, help := range reference {
+		names = append(names, string(help.Rule))
+	}
+	return names, err
 }
 
 // readFile reads the Baseline's file, or standard input for "-".
@@ -138,14 +155,22 @@ func (o declaredOptions) readFile() (name string, data []byte, err error) {
 
 // remote says how to fetch the repository, without its history unless somebody is
 // to be blamed.
-func (o declaredOptions) remote(git v1alpha1.Git) (gitsource.Options, error) {
+func (o declaredOptions) remote(git v1alpha1.Git, verify *v1alpha1.Verify) (gitsource.Options, error) {
 	options := gitsource.Options{URL: git.URL, Ref: git.Ref, Auth: gitsource.Auth{
 		Password:      os.Getenv("PLUMBLINE_GIT_PASSWORD"),
 		Token:         os.Getenv("PLUMBLINE_GIT_TOKEN"),
 		SSHPassphrase: os.Getenv("PLUMBLINE_GIT_PASSPHRASE"),
 	}}
-	if o.blame {
+	if verify != nil {
+		options.Verify = &gitsource.Verification{
+			All: verify.Commits == v1alpha1.All, AllowedSigners: verify.AllowedSigners, OpenPGP: verify.OpenPGP,
+		}
+	}
+	switch {
+	case o.blame:
 		options.Depth = gitsource.FullHistory
+	case verify != nil && verify.Commits == v1alpha1.All:
+		options.Depth = o.lag + 1 // what the cluster may lag behind by
 	}
 	if options.Auth.Password != "" {
 		options.Auth.Username = o.username
@@ -170,7 +195,7 @@ func (d declared) apply(o assess.Options) (assess.Options, error) {
 		o.Compare.Deployers = spec.Deployer.Managers
 	}
 	o.Compare.Controllers = spec.Controllers
-	o.Namespaces, o.ClusterKinds = spec.Scope.Namespaces, spec.Scope.ClusterKinds
+	o.Namespaces = spec.Scope.Namespaces
 	var err error
 	if o.Ignore, err = ignore.Rules(spec.Ignore, now()); err != nil {
 		return o, v1alpha1.Locate(d.file, d.text, err)
@@ -179,14 +204,14 @@ func (d declared) apply(o assess.Options) (assess.Options, error) {
 }
 
 // rules are those of the Baseline about what should not be there; nil without one.
-func (d declared) rules(o assess.Options) (*audit.Rules, error) {
+func (d declared) rules(o assess.Options, cache string) (*audit.Rules, error) {
 	if d.file == "" {
 		return nil, nil
 	}
-	repository := audit.Repository{FS: d.snapshot.FS(), Dir: d.path, URL: d.snapshot.URL}
+	repository := audit.Repository{FS: d.snapshot.FS(), Dir: d.path, URL: d.snapshot.URL, Cache: cache}
 	rules, err := audit.New(d.baseline.Spec, repository, o.Compare, now())
 	if err != nil {
-		return nil, fmt.Errorf("reading the Baseline %s: %w", d.file, err)
+		return nil, v1alpha1.Locate(d.file, d.text, err)
 	}
 	return rules, nil
 }

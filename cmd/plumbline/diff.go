@@ -147,7 +147,7 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 	if declared.past != nil {
 		options.Past = declared.past.All(ctx)
 	}
-	rules, err := declared.rules(options)
+	rules, err := declared.rules(options, o.cacheDir())
 	if err != nil {
 		return 0, err
 	}
