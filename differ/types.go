@@ -79,7 +79,8 @@ type mergeKey struct {
 
 func (k mergeKey) of(item any) any {
 	fields, _ := item.(map[string]any)
-	if v, ok := fields[k.name]; ok {
+	v, ok := fields[k.name]
+	if _, unsaid := v.(omitted); ok && !unsaid {
 		return v
 	}
 	return k.def

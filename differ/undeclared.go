@@ -17,7 +17,7 @@ func (w *walker) undeclared(live any, n *node, p place) {
 	case !by.controller && w.stored.Alone && w.isStored(live): // the server puts it there
 	case by == claims{}:
 		w.ownerless(live, n)
-	case w.isVoid(live), w.isDerived(live), w.isEveryPods(live):
+	case w.isVoid(live), w.isDerived(live) && !w.declaresLabels(), w.isEveryPods(live):
 	case by == claims{deployer: true} && w.atMark(p):
 	case w.atLeader() && !by.deployer && !w.lastWriter(p).writer.Person:
 		w.controlled(live, w.lastWriter(p))
@@ -210,18 +210,24 @@ func (w *walker) partly(live any, n *node, p place, by claims) bool {
 			return false
 		}
 	}
+	if !w.divided(p) {
+		return false // it is one side's as a whole
+	}
 	mark := len(w.stack)
 	defer func() { w.stack = w.stack[:mark] }()
 	switch l := live.(type) {
 	case map[string]any:
-		for name := range l {
-			if !w.ownedField(p, name).owned() {
+		for name, v := range l {
+			if sub := w.ownedField(p, name); !sub.owned() || by.controller && w.partly(v, n.field(name), sub, by) {
 				return true
 			}
 		}
 	case []any:
+		if n == nil || n.list == nil {
+			return false
+		}
 		for _, item := range l {
-			if n != nil && n.list != nil && !w.ownedItem(p, n.list, item).owned() {
+			if sub := w.ownedItem(p, n.list, item); !sub.owned() || by.controller && w.partly(item, n.element, sub, by) {
 				return true
 			}
 		}

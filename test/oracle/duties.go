@@ -31,7 +31,7 @@ func (t truth) declaredPart(said []differ.Change) []string {
 	}
 	maps.Copy(changed, t.byApply.removed)
 	for _, p := range changes.sorted() {
-		if !changed.covered(p) && !t.ignored(p) && !t.dropped.covered(p) && !lost[p] {
+		if !changed.covered(p) && !t.ignored(p) && !t.dropped.covered(p) && !lost[p] && !added[twin(p)] {
 			wrong = append(wrong, "declared: false alarm about "+p)
 		}
 	}
@@ -232,7 +232,7 @@ func (t truth) undeclared(said []differ.Change) verdict {
 		}
 	}
 	for _, q := range added.sorted() {
-		if !allowed.covered(q) && !t.emptied.covered(q) {
+		if !allowed.covered(q) && !t.emptied.covered(q) && !t.chosen(q) {
 			v.wrong = append(v.wrong, fmt.Sprintf("undeclared: false alarm about %s (%s)", q, writersOf(t.ledger.around(q))))
 		}
 		for _, p := range quiet.sorted() {
@@ -242,6 +242,21 @@ func (t truth) undeclared(said []differ.Change) verdict {
 		}
 	}
 	return v
+}
+
+// chosen tells whether somebody asked for what the server chooses itself where
+// nobody does: whether that is another value than it would have chosen is known to
+// nobody.
+func (t truth) chosen(q string) bool {
+	byOthers := func(t touch) bool { return t.Role != Deployer }
+	switch t.live.GetKind() {
+	case "Service":
+		return (slices.Contains([]string{".spec.clusterIP", ".spec.clusterIPs", ".spec.ipFamilies", ".spec.ipFamilyPolicy", ".spec.healthCheckNodePort"}, q) ||
+			strings.HasSuffix(q, ".nodePort")) && t.ledger.touched(q, 0, byOthers)
+	case "Job":
+		return q == ".spec.selector" && t.ledger.touched(q, 0, byOthers)
+	}
+	return false
 }
 
 // twin is the place at which the server keeps the same value under another name.

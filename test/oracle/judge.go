@@ -122,7 +122,9 @@ func (r *run) truth(ctx context.Context) (truth, error) {
 	t.null = t.declared.without(of(without(git, func(v any) bool { return v == nil })))
 	t.zero = t.declared.without(of(without(git, func(v any) bool { return v == int64(0) || v == 0.0 })))
 	t.dropped = meaning.without(expected)
-	t.emptied = t.present.without(of(nonEmpty(r.live))).without(expected)
+	t.emptied = of(r.live)
+	maps.Copy(t.emptied, t.beside.present()) // which has empty lists too
+	t.emptied = t.emptied.without(of(nonEmpty(r.live))).without(expected)
 	return t, err
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"plumbline.dev/plumbline/differ"
 )
 
@@ -21,6 +23,9 @@ func (t truth) writers(said []differ.Change) []string {
 			continue
 		}
 		q := spelled(c.Path)
+		if t.ignored(q) || c.Writer.Manager == nobody && t.ledger.renamed {
+			continue // no record is kept, or one was made up
+		}
 		holds := slices.DeleteFunc(t.ledger.around(q), func(h hold) bool { return h.Role == server || h.Manager == "" || !h.meant })
 		changers := slices.DeleteFunc(slices.Clone(holds), func(h hold) bool { return h.again })
 		if len(changers) == 0 || !recorded(holds) || roles(holds)[Impostor] {
@@ -42,7 +47,7 @@ func (t truth) mayBe(w differ.Writer, place string, last hold, holds []hold) boo
 	toucher := func(t touch) bool { return named(t.Step) }
 	return slices.ContainsFunc(holds, func(h hold) bool { return h.number >= last.number && named(h.Step) }) ||
 		t.ledger.touched(place, last.number, toucher) ||
-		!t.written(w.Manager).Before(t.written(last.Manager)) && (t.ledger.touched(place, 0, toucher) || t.respelled(place))
+		!t.written(w.Manager, w.Operation == "Apply").Before(t.written(last.Manager, last.Way == Apply)) && (t.ledger.touched(place, 0, toucher) || t.respelled(place))
 }
 
 // respelled tells whether the server spells a place anew at every write, for the sake
@@ -52,11 +57,11 @@ func (t truth) respelled(place string) bool {
 }
 
 // written is when the server says that the manager last wrote anything but the
-// status.
-func (t truth) written(manager string) time.Time {
+// status, by apply or otherwise.
+func (t truth) written(manager string, apply bool) time.Time {
 	var last time.Time
 	for _, record := range t.live.GetManagedFields() {
-		if record.Manager == manager && record.Subresource != "status" && record.Time != nil && record.Time.After(last) {
+		if applies := record.Operation == metav1.ManagedFieldsOperationApply; record.Manager == manager && applies == apply && record.Subresource != "status" && record.Time != nil && record.Time.After(last) {
 			last = record.Time.Time
 		}
 	}
