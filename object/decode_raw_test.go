@@ -92,3 +92,30 @@ func TestDecodeRaw(t *testing.T) {
 		})
 	}
 }
+
+// TestRawChanged wants a file that is written while it is read to be an error, and
+// never another object.
+func TestRawChanged(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{"JSON": `{"items": [` + jsonItem + `], "kind": "List"}`, "YAML": yamlItems + yamlEnd} {
+		file := &fileOf{*strings.NewReader(text)}
+		objects, err := object.DecodeRaw("live", file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := objects[len(objects)-1]
+		for change, changed := range map[string]string{
+			"another name": strings.NewReplacer(`"a"`, `"z"`, "name: b", "name: z").Replace(text),
+			"cut off":      text[:len(text)/2],
+			"moved":        " " + text,
+		} {
+			file.Reset(changed)
+			if o, err := last.Object(); err == nil {
+				t.Errorf("%s, %s: got %v", name, change, o)
+			}
+		}
+	}
+}
+
+// fileOf can be written anew.
+type fileOf struct{ strings.Reader }

@@ -182,7 +182,12 @@ func (o diffOptions) compare(ctx context.Context, progress *progress, objects []
 	if len(objects) == 0 {
 		return nil, nil, nil
 	}
-	source, err := o.source(ctx, progress, &options)
+	file, err := o.openDump()
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the live objects: %w", err)
+	}
+	defer file.Close()
+	source, err := o.source(ctx, progress, file, &options)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -227,15 +232,15 @@ func (o diffOptions) rules() (assess.Options, error) {
 	return options, nil
 }
 
-// source opens what the live objects come from and fills in the namespace that
-// it implies.
-func (o diffOptions) source(ctx context.Context, progress *progress, options *assess.Options) (assess.Source, error) {
+// source opens what the live objects come from, the cluster or the file, and fills
+// in the namespace that it implies.
+func (o diffOptions) source(ctx context.Context, progress *progress, file object.File, options *assess.Options) (assess.Source, error) {
 	options.Namespace = "default"
 	if o.live != "" {
 		if n := o.kube.Namespace; n != nil && *n != "" {
 			options.Namespace = *n
 		}
-		return o.dump(options)
+		return o.dump(file, options)
 	}
 	loader := o.kube.ToRawKubeConfigLoader()
 	config, err := loader.ClientConfig()
@@ -259,9 +264,40 @@ func (o diffOptions) source(ctx context.Context, progress *progress, options *as
 // nowhere is the server that the client library takes where none is configured.
 const nowhere = "http://localhost:8080"
 
+// dumpFile is the file with the live objects, from which they are read when they
+// are compared.
+type dumpFile interface {
+	object.File
+	io.Closer
+}
+
+// openDump opens the file with the live objects, if there is one. What a shell puts
+// in a file's place can be read but once, so it is kept.
+func (o diffOptions) openDump() (dumpFile, error) {
+	if o.live == "" {
+		return inMemory{}, nil
+	}
+	f, err := os.Open(o.live)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		return f, nil
+	}
+	defer f.Close()
+	data, err := io.ReadAll(f)
+	return inMemory{bytes.NewReader(data)}, err
+}
+
+// inMemory is what was read of a file.
+type inMemory struct{ *bytes.Reader }
+
+// Close does nothing.
+func (inMemory) Close() error { return nil }
+
 // dump reads the live objects from a file.
-func (o diffOptions) dump(options *assess.Options) (assess.Source, error) {
-	objects, err := readDump(o.live)
+func (o diffOptions) dump(file object.File, options *assess.Options) (assess.Source, error) {
+	objects, err := object.DecodeRaw(o.live, file)
 	if err != nil {
 		return nil, fmt.Errorf("reading the live objects: %w", err)
 	}
@@ -271,23 +307,6 @@ func (o diffOptions) dump(options *assess.Options) (assess.Source, error) {
 	dump := assess.NewDump(objects)
 	options.Compare.Unrecorded = !dump.HasOwners()
 	return dump, nil
-}
-
-// readDump reads the objects of a file, or of what a shell puts in a file's place.
-func readDump(name string) ([]object.Raw, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-		return object.DecodeRaw(name, f)
-	}
-	data, err := io.ReadAll(f)
-	if err != nil {
-		return nil, err
-	}
-	return object.DecodeRaw(name, bytes.NewReader(data))
 }
 
 // cacheDir is where schemas are kept between runs: a directory of our own in
