@@ -22,7 +22,7 @@ func (w *walker) undeclared(live any, n *node, p place) {
 	case w.atLeader() && !by.deployer && !w.lastWriter(p).writer.Person:
 		w.controlled(live, w.lastWriter(p))
 	case (w.ignoresWithin() || w.partly(live, n, p, by)) && w.divide(live, n, p):
-	case by == claims{foreign: true}:
+	case by == claims{foreign: true}, by.foreign && w.overwrites(p):
 		w.change(Added, nil, live, w.lastWriter(p).writer)
 	case by == claims{controller: true}:
 		w.controlled(live, w.lastWriter(p))
@@ -35,6 +35,13 @@ func (w *walker) undeclared(live any, n *node, p place) {
 	default:
 		w.released(live, p)
 	}
+}
+
+// overwrites tells whether somebody else than those who may has written a Secret's value
+// by its stringData: unlike of other values with several owners, nothing says that
+// they all wrote the same.
+func (w *walker) overwrites(p place) bool {
+	return w.secret && w.inData() && w.lastWriter(p).role == foreign
 }
 
 // claims are the sides to which a place belongs.

@@ -255,8 +255,10 @@ func (t truth) chosen(q string) bool {
 			strings.HasSuffix(q, ".nodePort")) && t.ledger.touched(q, 0, byOthers)
 	case "Job":
 		return q == ".spec.selector" && t.ledger.touched(q, 0, byOthers)
+	case "Pod":
+		return strings.HasPrefix(q, ".spec.") && strings.Contains(q, ".volumeMounts") && t.ledger.touched(q, 0, byOthers)
 	}
-	return false
+	return t.declared.covered(q) && t.ledger.touched(q, 0, byOthers) // of two items with one key
 }
 
 // twin is the place at which the server keeps the same value under another name.

@@ -39,7 +39,7 @@ type truth struct {
 	declared                 places     // what git declares
 	blank                    places     // of these, where git leaves a place to be filled in
 	zero                     places     // of these, where git says 0, which some fields take for nothing
-	dropped                  places     // of these, what the server does not store, though it says something
+	dropped                  places     // of these, what the server does not store
 	null                     places     // of these, where git says null, which is as good as nothing
 	present                  places     // what the live object has
 	emptied                  places     // where the live object has an empty value that an untouched one has not
@@ -121,7 +121,7 @@ func (r *run) truth(ctx context.Context) (truth, error) {
 	t.blank = t.declared.without(meaning)
 	t.null = t.declared.without(of(without(git, func(v any) bool { return v == nil })))
 	t.zero = t.declared.without(of(without(git, func(v any) bool { return v == int64(0) || v == 0.0 })))
-	t.dropped = meaning.without(expected)
+	t.dropped = t.declared.without(t.null).without(expected)
 	t.emptied = of(r.live)
 	maps.Copy(t.emptied, t.beside.present()) // which has empty lists too
 	t.emptied = t.emptied.without(of(nonEmpty(r.live))).without(expected)

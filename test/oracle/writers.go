@@ -28,6 +28,9 @@ func (t truth) writers(said []differ.Change) []string {
 		}
 		holds := slices.DeleteFunc(t.ledger.around(q), func(h hold) bool { return h.Role == server || h.Manager == "" || !h.meant })
 		changers := slices.DeleteFunc(slices.Clone(holds), func(h hold) bool { return h.again })
+		if c.Writer.Manager == "" && (slices.ContainsFunc(holds, func(h hold) bool { return h.Way == Scale }) || len(valuesAt(t.live.Object, c.Path[:len(c.Path)-1])) > 1) {
+			continue // whoever scales leaves no record where nobody owned the field, nor does who writes two items with one key
+		}
 		if len(changers) == 0 || !recorded(holds) || roles(holds)[Impostor] {
 			continue
 		}
