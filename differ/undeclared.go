@@ -84,30 +84,38 @@ func (w *walker) ownerless(live any, n *node) {
 	switch {
 	case w.inData():
 		w.change(Added, nil, live, Writer{}) // the server puts nothing there, whatever the records say
-	case w.options.Unrecorded || !w.unexplained(live):
+	case w.options.Unrecorded || w.explained(live) || w.isNewer():
 	case w.splits(live, n):
+	case w.doubtful():
 	default:
 		w.unrecorded(live)
 	}
 }
 
-// unexplained tells whether a value that is no default cannot have come from the
-// cluster either: from what it assigns, from a version that this program does not
-// know, or from what changes objects on their way.
-func (w *walker) unexplained(live any) bool {
-	switch {
-	case w.isServers(live):
-		return false
-	case w.stored.Alone:
-		// What changes objects on their way may mark each time with another value.
-		return !w.isLabel() || at(w.stored.Content, w.path) == nil
-	case w.root == nil || w.isNewer() || w.options.Mutated:
-		w.unsure = true
-		return false
-	}
-	w.presumed = true
-	return true
+// explained tells whether a value that is no default came from the cluster all the
+// same: from what it assigns, or from what is known to mark objects on their way,
+// perhaps each time with another value.
+func (w *walker) explained(live any) bool {
+	return w.isServers(live) || w.stored.Alone && w.isLabel() && at(w.stored.Content, w.path) != nil
 }
+
+// doubtful tells whether a value that nothing explains may have come from the
+// cluster: from a version that this program does not know, or from what changes
+// objects on their way.
+func (w *walker) doubtful() bool {
+	switch {
+	case w.stored.Alone:
+		return false
+	case w.root == nil || w.options.Mutated:
+		w.doubt()
+		return true
+	}
+	return w.isNewer()
+}
+
+// presume notes that a value is told because nothing changes objects of the kind on
+// their way, unless the server itself has said so.
+func (w *walker) presume() { w.presumed = w.presumed || !w.stored.Alone }
 
 // isServers tells whether the current place is filled in by the server or was, with
 // values that another object would not get. Much is put into a Pod on its way in
@@ -128,9 +136,15 @@ func (w *walker) isStored(live any) bool {
 // unless it is known what the cluster puts in.
 func (w *walker) unapplied(live any) bool {
 	if w.stored.Alone || !w.tellsApplied() {
-		return w.unexplained(live)
+		if w.explained(live) || w.doubtful() {
+			return false
+		}
+		w.presume()
+		return true
 	}
-	w.unsure = w.unsure || !w.isServers(live)
+	if !w.isServers(live) {
+		w.doubt()
+	}
 	return false
 }
 
@@ -138,12 +152,14 @@ func (w *walker) unapplied(live any) bool {
 // wrote a custom resource in another version may have put it there under another
 // name, and a controller may.
 func (w *walker) unrecorded(live any) {
-	switch other, ok := w.inAnotherVersion(); {
-	case !ok || w.builtin && other.role != foreign:
-		w.change(Added, nil, live, Writer{})
-	case other.role == foreign:
-		w.change(Added, nil, live, other.writer)
+	other, ok := w.inAnotherVersion()
+	if !ok || w.builtin && other.role != foreign {
+		other = owner{}
+	} else if other.role != foreign {
+		return
 	}
+	w.presume()
+	w.change(Added, nil, live, other.writer)
 }
 
 // splits judges the parts of an ownerless list, or of a structure that the server

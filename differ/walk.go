@@ -31,7 +31,7 @@ type walker struct {
 	spellings map[uintptr]map[string]string // of items' records; see respelled
 
 	stored Stored // what the server makes of the declared object, once it was asked
-	unsure bool   // something was kept quiet that the server could tell more of
+	unsure []Path // what was kept quiet and the server could tell more of
 
 	known map[string]any // the live object as far as our Go types know it; see isNewer
 
@@ -53,7 +53,7 @@ func newWalker(live object.Object, t Type, o Options) *walker {
 func (w *walker) compare(declared map[string]any) Diff {
 	w.git = declared
 	w.changes, w.ignored, w.presumed, w.attributed, w.ownerlessLeaves = nil, nil, false, 0, 0
-	w.stack, w.unsure = w.stack[:0], false
+	w.stack, w.unsure = w.stack[:0], nil
 	for _, o := range w.owners {
 		w.stack = append(w.stack, o.fields)
 	}
@@ -64,7 +64,17 @@ func (w *walker) compare(declared map[string]any) Diff {
 	return Diff{
 		Changes: w.changes, Ignored: w.ignored,
 		Unattributed: w.unattributed() && !w.options.Unrecorded, PresumesNoMutation: w.presumed,
+		Unconfirmed: w.unconfirmed(),
 	}
+}
+
+// doubt notes that the current place is kept quiet and that the server could tell
+// more of it.
+func (w *walker) doubt() { w.unsure = append(w.unsure, pathOf(w.path)) }
+
+func (w *walker) unconfirmed() []Path {
+	slices.SortFunc(w.unsure, Path.Compare)
+	return slices.CompactFunc(w.unsure, func(a, b Path) bool { return a.Compare(b) == 0 })
 }
 
 // unattributed tells whether the records of who wrote what are gone. Of an
