@@ -12,6 +12,9 @@ type Raw struct {
 	ID ID
 	// Recorded says that the object has records of who wrote it.
 	Recorded bool
+	// Alone says that the file holds this object and no List, as after "kubectl get" of
+	// one name: it tells nothing of others.
+	Alone bool
 
 	content map[string]any // nil where it has to be read
 	file    io.ReaderAt
@@ -78,7 +81,9 @@ func DecodeRaw(name string, file File) ([]Raw, error) {
 	decoded, err := Decode(name, data)
 	objects := make([]Raw, 0, len(decoded))
 	for _, o := range decoded {
-		objects = append(objects, NewRaw(o))
+		raw := NewRaw(o)
+		raw.Alone = len(decoded) == 1
+		objects = append(objects, raw)
 	}
 	return objects, err
 }
