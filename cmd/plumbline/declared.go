@@ -51,6 +51,7 @@ func (o *declaredOptions) addFlags(f *pflag.FlagSet) {
 type declared struct {
 	snapshot *gitsource.Snapshot
 	path     string
+	isDir    bool              // on disk, so that it may differ from the snapshot's commit
 	baseline v1alpha1.Baseline // zero without one
 	file     string            // of the Baseline
 	objects  []object.Object
@@ -88,6 +89,7 @@ func (o declaredOptions) load(ctx context.Context) (declared, error) {
 	if err != nil {
 		return d, err
 	}
+	d.isDir = o.dir != ""
 	d.path = path.Join(d.snapshot.Path, git.Path)
 	result, err := render.Render(ctx, d.snapshot.FS(), d.path, render.Options{})
 	if ctx.Err() != nil {
@@ -173,7 +175,7 @@ func (d declared) report(assessments []assess.Assessment, showIgnored bool) repo
 	r := report.Report{
 		At: now(),
 		Source: report.Source{
-			Repository: d.snapshot.URL, Ref: d.snapshot.Ref, Commit: d.snapshot.Commit, Path: d.path,
+			Repository: d.snapshot.URL, Ref: d.snapshot.Ref, Commit: d.snapshot.Commit, Path: d.path, WorkTree: d.isDir,
 		},
 		Verdicts: map[finding.Verdict]int{},
 		Errors:   lines(d.err),
@@ -183,6 +185,9 @@ func (d declared) report(assessments []assess.Assessment, showIgnored bool) repo
 		r.Verdicts[a.Verdict]++
 		if a.Err != nil {
 			r.Unknown = append(r.Unknown, report.Unknown{Object: a.Declared.ID, Origin: a.Declared.Origin, Reason: a.Err.Error()})
+		}
+		if len(a.Unconfirmed) > 0 && a.Err == nil {
+			r.Unconfirmed = append(r.Unconfirmed, report.Unconfirmed{Object: a.Declared.ID, Origin: a.Declared.Origin, Paths: a.Unconfirmed})
 		}
 		for _, f := range a.Findings {
 			d.locate(a.Declared, f)

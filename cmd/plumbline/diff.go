@@ -96,7 +96,7 @@ func newDiffCommand(s streams) *cobra.Command {
 	o.declared.addFlags(f)
 	f.StringVar(&o.live, "live", "", "`file` with the live objects instead of a cluster, as kubectl get -o yaml --show-managed-fields writes it")
 	f.StringArrayVar(&o.deployers, "deployer", nil, "field `manager` whose writes carry out what git says; may be repeated (default: well-known deployment tools)")
-	f.StringArrayVar(&o.show, "show", nil, "`what` to show besides: controllers (the undeclared fields that controllers own) or ignored (what rules ignore); may be repeated")
+	f.StringArrayVar(&o.show, "show", nil, "`what` to show besides: controllers (the undeclared fields that controllers own), ignored (what rules ignore) or unconfirmed (values that may be the cluster's or somebody's); may be repeated")
 	f.BoolVar(&o.suggest, "suggest-ignore", false, "also print the narrowest rules that would ignore what was found at or above --fail-on, for spec.ignore of a Baseline")
 	f.StringVar(&o.confirm, "confirm", "", "`how` to confirm what differs: none, or dry-run (the API server is asked what it would store, which takes the rights to patch and create and writes nothing; default: spec.confirm of the Baseline, or none)")
 	f.StringVar(&o.failOn, "fail-on", "warning", "lowest `severity` that makes the exit code 1: info, warning or critical")
@@ -107,7 +107,7 @@ func newDiffCommand(s streams) *cobra.Command {
 	c.Flags().AddFlagSet(connection)
 	c.SetUsageFunc(usage(f, connection))
 	for _, name := range []string{"output", "show", "fail-on", "confirm"} {
-		values := map[string][]string{"output": {"text", "json", "yaml"}, "show": {"controllers", "ignored"}, "fail-on": {"info", "warning", "critical"}, "confirm": {confirmNone, confirmDryRun}}[name]
+		values := map[string][]string{"output": {"text", "json", "yaml"}, "show": {"controllers", "ignored", "unconfirmed"}, "fail-on": {"info", "warning", "critical"}, "confirm": {confirmNone, confirmDryRun}}[name]
 		_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	}
 	return c
@@ -146,11 +146,13 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 	if declared.past != nil {
 		options.Past = declared.past.All(ctx)
 	}
-	assessments, warnings, err := o.compare(ctx, progress, declared.objects, options)
+	assessments, warnings, err := o.compare(ctx, progress, declared.objects, &options)
 	if err != nil {
 		return 0, err
 	}
 	r := declared.report(assessments, slices.Contains(o.show, "ignored"))
+	r.Unrecorded = options.Compare.Unrecorded
+	r.ShowUnconfirmed = slices.Contains(o.show, "unconfirmed")
 	if declared.err == nil && len(warnings) == 0 { // else not everything was compared
 		warnings = assess.Idle(options.Ignore, assessments)
 	}
@@ -177,8 +179,8 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 }
 
 // compare assesses the objects. Where a repository is so broken that there are
-// none, no cluster is asked.
-func (o diffOptions) compare(ctx context.Context, progress *progress, objects []object.Object, options assess.Options) ([]assess.Assessment, []string, error) {
+// none, no cluster is asked. It completes the options.
+func (o diffOptions) compare(ctx context.Context, progress *progress, objects []object.Object, options *assess.Options) ([]assess.Assessment, []string, error) {
 	if len(objects) == 0 {
 		return nil, nil, nil
 	}
@@ -187,12 +189,12 @@ func (o diffOptions) compare(ctx context.Context, progress *progress, objects []
 		return nil, nil, fmt.Errorf("reading the live objects: %w", err)
 	}
 	defer file.Close()
-	source, err := o.source(ctx, progress, file, &options)
+	source, err := o.source(ctx, progress, file, options)
 	if err != nil {
 		return nil, nil, err
 	}
 	progress.say(fmt.Sprintf("comparing %d objects", len(objects)))
-	assessments, err := assess.All(ctx, objects, source, options)
+	assessments, err := assess.All(ctx, objects, source, *options)
 	if ctx.Err() != nil {
 		return nil, nil, ctx.Err()
 	}
@@ -224,9 +226,9 @@ func (o diffOptions) rules() (assess.Options, error) {
 		switch what {
 		case "controllers":
 			options.Compare.ShowControllers = true
-		case "ignored":
+		case "ignored", "unconfirmed":
 		default:
-			return options, fmt.Errorf("--show: %q is not known: use controllers or ignored", what)
+			return options, fmt.Errorf("--show: %q is not known: use controllers, ignored or unconfirmed", what)
 		}
 	}
 	return options, nil
