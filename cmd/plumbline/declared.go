@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"strings"
@@ -91,6 +92,9 @@ func (o declaredOptions) load(ctx context.Context) (declared, error) {
 	}
 	d.isDir = o.dir != ""
 	d.path = path.Join(d.snapshot.Path, git.Path)
+	if _, err := fs.Stat(d.snapshot.FS(), d.path); errors.Is(err, fs.ErrNotExist) {
+		return d, fmt.Errorf("%s has no directory %s", d.snapshot, git.Path)
+	}
 	result, err := render.Render(ctx, d.snapshot.FS(), d.path, render.Options{})
 	if ctx.Err() != nil {
 		return d, ctx.Err()
