@@ -49,6 +49,7 @@ func TestDecodeRaw(t *testing.T) {
 		"JSON, no items":          list(),
 		"JSON, typed":             strings.Replace(list(jsonItem), `"List"`, `"ConfigMapList"`, 1),
 		"JSON, one object":        jsonItem,
+		"YAML, one object":        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n",
 		"JSON, object with items": strings.Replace(list(jsonItem), `{"resourceVersion": ""}`, `{"name": "x"}`, 1),
 		"JSON, key twice":         list(jsonItem, strings.Replace(other, `"n":`, `"data":`, 1)),
 		"JSON, no name":           list(jsonItem, `{"apiVersion": "v1", "kind": "ConfigMap"}`),
@@ -84,6 +85,9 @@ func TestDecodeRaw(t *testing.T) {
 				want[i].Origin = object.Origin{}
 				if diff := cmp.Diff(want[i], o); diff != "" {
 					t.Errorf("object %d (-Decode +DecodeRaw):\n%s", i, diff)
+				}
+				if alone := strings.HasSuffix(name, "one object"); r.Alone != alone && (alone || len(want) > 1) {
+					t.Errorf("%s: alone is %t", r.ID, r.Alone)
 				}
 				if recorded := want[i].ID.Name == "a" || strings.HasPrefix(name, "JSON") && want[i].ID.Name == "b"; r.Recorded != recorded {
 					t.Errorf("%s: recorded is %t", r.ID, r.Recorded)
