@@ -28,6 +28,8 @@ func (w *walker) undeclared(live any, n *node, p place) {
 		w.controlled(live, w.lastWriter(p))
 	case by == claims{deployer: true} && w.byApply(p):
 		w.dropped(live, n, p)
+	case by == claims{deployer: true} && isMap && len(fields) > 0 && w.isHollow(n, p):
+		w.fields(nil, fields, n, p, w.skipWithin())
 	case !by.controller && w.madeItem(live, p):
 	case w.divide(live, n, p): // several sides: judged one level down
 	case by.controller:
@@ -70,11 +72,17 @@ func (w *walker) claims(p place) claims {
 func (w *walker) dropped(live any, n *node, p place) {
 	fields, ok := live.(map[string]any)
 	switch {
-	case ok && n != nil && !n.atomic && len(n.fields) > 0 && !w.divided(p):
+	case ok && w.isHollow(n, p):
 		w.fields(nil, fields, n, p, w.skipWithin())
 	case !w.isKept() && !w.isVoid(live) && (!w.pod || !blank(w.withoutAdmitted(live))):
 		w.change(Released, nil, live, w.lastWriter(p).writer)
 	}
+}
+
+// isHollow tells whether the owners of a structure own the place alone, as of one that
+// they wrote empty, and so nothing of what is in it.
+func (w *walker) isHollow(n *node, p place) bool {
+	return n != nil && !n.atomic && len(n.fields) > 0 && !w.divided(p)
 }
 
 // ownerless judges an undeclared value that nobody owns and that is no default

@@ -121,7 +121,8 @@ func (t truth) releases(said []differ.Change) []string {
 		}
 	}
 	for _, q := range released.sorted() {
-		if who := roles(t.among(q)); !t.byApply.removed.covered(q) && !who[Deployer] && !who[Impostor] && !t.emptied.covered(q) && !t.ledger.masked {
+		deploys := func(t touch) bool { return t.Role == Deployer || t.Role == Impostor }
+		if who := roles(t.among(q)); !t.byApply.removed.covered(q) && !t.ledger.touched(q, 0, deploys) && !who[Deployer] && !who[Impostor] && !t.emptied.covered(q) && !t.ledger.masked {
 			wrong = append(wrong, "released: false alarm about "+q)
 		}
 	}
@@ -174,7 +175,7 @@ func (t truth) duty(p string) duty {
 		return impostor
 	case t.ledger.touched(p, last(holds).number+1, func(t touch) bool { return t.Way != Apply && !who[t.Role] }):
 		return liberty // somebody asked for what was there already, and the server may have recorded that
-	case who[Controller] && len(who) == 1 && recorded(holds), slices.ContainsFunc(holds, func(h hold) bool { return h.Way == Scale && h.recorded }):
+	case who[Controller] && len(who) == 1 && recorded(holds):
 		return silence
 	case who[Controller], slices.ContainsFunc(holds, func(h hold) bool { return h.Way == Scale }):
 		return liberty
@@ -209,7 +210,7 @@ func (t truth) unrecorded(p string) bool {
 // controllers and the server, and nothing else.
 func (t truth) undeclared(said []differ.Change) verdict {
 	var v verdict
-	mentioned, added := told(said, differ.Added, differ.Released), told(said, differ.Added)
+	mentioned, added := told(said, differ.Added, differ.Released), told(t.named(said), differ.Added)
 	all, allowed, quiet := t.byApply.present(), places{}, places{}
 	maps.Copy(all, t.byApply.removed)
 	for _, p := range t.beside.present().sorted() {
@@ -242,6 +243,12 @@ func (t truth) undeclared(said []differ.Change) verdict {
 		}
 	}
 	return v
+}
+
+// named are the changes but for those that are said to be by nobody, where a record
+// was given that name: what it is about may be anybody's.
+func (t truth) named(said []differ.Change) []differ.Change {
+	return slices.DeleteFunc(slices.Clone(said), func(c differ.Change) bool { return t.ledger.renamed && c.Writer.Manager == nobody })
 }
 
 // chosen tells whether somebody asked for what the server chooses itself where
