@@ -27,7 +27,9 @@ var plainValue = regexp.MustCompile(`^[^\]",\\\pC]*$`) // of a merge key
 // isPlainKey tells whether a mapping's key needs no quotes.
 func isPlainKey(key string) bool {
 	for _, c := range []byte(key) {
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-') {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-':
+		default:
 			return false
 		}
 	}

@@ -92,9 +92,17 @@ func (l *yamlReader) item(text []byte) error {
 		r = Raw{file: bytes.NewReader(text), length: int64(len(text))}
 	}
 	o, err := FromContent(content)
-	r.ID, r.Recorded = o.ID, recorded(content)
+	r.ID, r.Recorded = o.ID.clone(), recorded(content)
 	l.objects = append(l.objects, r)
 	return err
+}
+
+// clone returns an ID that does not hold the text of which its names are parts.
+func (id ID) clone() ID {
+	return ID{
+		Group: strings.Clone(id.Group), Version: strings.Clone(id.Version), Kind: strings.Clone(id.Kind),
+		Namespace: strings.Clone(id.Namespace), Name: strings.Clone(id.Name),
+	}
 }
 
 // simpleItem reads an item that begins with a dash.
