@@ -167,8 +167,10 @@ func (t truth) duty(p string) duty {
 		return silence
 	case !meant(holds), who[server], t.emptied[p]:
 		return liberty
-	case t.ledger.masked, !recorded(holds) && t.unrecorded(p):
+	case t.ledger.masked, !recorded(holds) && (t.unrecorded(p) || t.serversChoice(p)):
 		return liberty
+	case t.serversChoice(p) && !who[Person]:
+		return liberty // once chosen it stays
 	case t.live.GetKind() == "Lease" && beneath(p, ".spec"):
 		return liberty // is written by whoever holds the lease
 	case who[Impostor] && !who[Person]:
@@ -255,17 +257,23 @@ func (t truth) named(said []differ.Change) []differ.Change {
 // nobody does: whether that is another value than it would have chosen is known to
 // nobody.
 func (t truth) chosen(q string) bool {
-	byOthers := func(t touch) bool { return t.Role != Deployer }
+	asked := t.ledger.touched(q, 0, func(t touch) bool { return t.Role != Deployer })
+	return asked && (t.serversChoice(q) || t.declared.covered(q)) // or added the second of two items with one key
+}
+
+// serversChoice tells whether the server chooses a value of its own for a place, without
+// a record, and keeps it.
+func (t truth) serversChoice(p string) bool {
 	switch t.live.GetKind() {
 	case "Service":
-		return (slices.Contains([]string{".spec.clusterIP", ".spec.clusterIPs", ".spec.ipFamilies", ".spec.ipFamilyPolicy", ".spec.healthCheckNodePort"}, q) ||
-			strings.HasSuffix(q, ".nodePort")) && t.ledger.touched(q, 0, byOthers)
+		return slices.Contains([]string{".spec.clusterIP", ".spec.clusterIPs", ".spec.ipFamilies", ".spec.ipFamilyPolicy", ".spec.healthCheckNodePort"}, p) ||
+			strings.HasSuffix(p, ".nodePort")
 	case "Job":
-		return q == ".spec.selector" && t.ledger.touched(q, 0, byOthers)
+		return p == ".spec.selector"
 	case "Pod":
-		return strings.HasPrefix(q, ".spec.") && strings.Contains(q, ".volumeMounts") && t.ledger.touched(q, 0, byOthers)
+		return strings.HasPrefix(p, ".spec.") && strings.Contains(p, ".volumeMounts")
 	}
-	return t.declared.covered(q) && t.ledger.touched(q, 0, byOthers) // of two items with one key
+	return false
 }
 
 // twin is the place at which the server keeps the same value under another name.

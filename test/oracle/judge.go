@@ -156,9 +156,7 @@ func (r *run) filledIn(ctx context.Context, p string) (bool, error) {
 		return false, err
 	}
 	without = stripped(without)
-	for _, allocated := range [][]string{{"spec", "clusterIP"}, {"spec", "clusterIPs"}} {
-		unstructured.RemoveNestedField(without.Object, allocated...)
-	}
+	withoutAllocated(without)
 	fresh := r.world.name(r.git.GetKind())
 	without.Object = renamed(without.Object, r.name, fresh)
 	made, err := resource.Create(ctx, without, metav1.CreateOptions{FieldManager: ci, DryRun: []string{metav1.DryRunAll}})
@@ -176,6 +174,20 @@ func (r *run) filledIn(ctx context.Context, p string) (bool, error) {
 	all := d.present()
 	maps.Copy(all, d.removed)
 	return !all.covered(p), nil
+}
+
+// withoutAllocated leaves out what no two Services can have.
+func withoutAllocated(o *unstructured.Unstructured) {
+	for _, allocated := range []string{"clusterIP", "clusterIPs", "healthCheckNodePort"} {
+		unstructured.RemoveNestedField(o.Object, "spec", allocated)
+	}
+	spec, _ := o.Object["spec"].(map[string]any)
+	ports, _ := spec["ports"].([]any)
+	for _, port := range ports {
+		if fields, ok := port.(map[string]any); ok && o.GetKind() == "Service" {
+			delete(fields, "nodePort")
+		}
+	}
 }
 
 // said is what the differ says.
