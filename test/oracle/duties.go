@@ -18,7 +18,7 @@ func (t truth) declaredPart(said []differ.Change) []string {
 	changes := told(said, differ.Modified, differ.Removed, differ.Contested)
 	released, lost := told(said, differ.Released), places{}
 	for _, c := range said {
-		if fresh := valuesAt(t.untouched.Object, c.Path); c.Op == differ.Modified && len(fresh) == 1 && loses(c.Declared, fresh[0]) {
+		if fresh := valuesAt(t.untouched.Object, c.Path); (c.Op == differ.Modified || c.Op == differ.Contested) && len(fresh) == 1 && loses(c.Declared, fresh[0]) {
 			lost[spelled(c.Path)] = true
 		}
 	}
@@ -31,7 +31,7 @@ func (t truth) declaredPart(said []differ.Change) []string {
 	}
 	maps.Copy(changed, t.byApply.removed)
 	for _, p := range changes.sorted() {
-		if !changed.covered(p) && !t.ignored(p) && !t.dropped.covered(p) && !lost[p] && !added[twin(p)] {
+		if !changed.covered(p) && !t.ignored(p) && !t.dropped.covered(p) && !lost[p] && !added[twin(p)] && !(twin(p) != p && t.declared[twin(p)]) {
 			wrong = append(wrong, "declared: false alarm about "+p)
 		}
 	}

@@ -1,7 +1,9 @@
 package oracle
 
 import (
+	"cmp"
 	"fmt"
+	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -54,7 +56,7 @@ func (t truth) mayBe(w differ.Writer, place string, last hold, holds []hold) boo
 	toucher := func(t touch) bool { return named(t.Step) }
 	return slices.ContainsFunc(holds, func(h hold) bool { return h.number >= last.number && named(h.Step) }) ||
 		t.ledger.touched(place, last.number, toucher) ||
-		!t.written(w.Manager, w.Operation == "Apply").Before(t.written(last.Manager, last.Way == Apply)) && (t.ledger.touched(place, 0, toucher) || t.respelled(place))
+		!t.written(w.Manager, w.Operation == "Apply", "").Before(t.written(last.Manager, last.Way == Apply, cmp.Or(last.Version, t.live.GroupVersionKind().Version))) && (t.ledger.touched(place, 0, toucher) || t.respelled(place))
 }
 
 // respelled tells whether the server spells a place anew at every write, for the sake
@@ -64,11 +66,13 @@ func (t truth) respelled(place string) bool {
 }
 
 // written is when the server says that the manager last wrote anything but the
-// status, by apply or otherwise.
-func (t truth) written(manager string, apply bool) time.Time {
+// status, by apply or otherwise, in a version of the API if that is given.
+func (t truth) written(manager string, apply bool, version string) time.Time {
 	var last time.Time
 	for _, record := range t.live.GetManagedFields() {
-		if applies := record.Operation == metav1.ManagedFieldsOperationApply; record.Manager == manager && applies == apply && record.Subresource != "status" && record.Time != nil && record.Time.After(last) {
+		applies := record.Operation == metav1.ManagedFieldsOperationApply
+		is := record.Manager == manager && applies == apply && record.Subresource != "status" && path.Base(record.APIVersion) == cmp.Or(version, path.Base(record.APIVersion))
+		if is && record.Time != nil && record.Time.After(last) {
 			last = record.Time.Time
 		}
 	}
