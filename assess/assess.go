@@ -9,6 +9,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"plumbline.dev/plumbline/cluster"
@@ -67,6 +68,9 @@ type Assessment struct {
 	Written []finding.Finding
 	// Failures are about rules whose conditions could not be evaluated.
 	Failures []ignore.Failure
+	// Unconfirmed are the places that were left alone because the cluster may have
+	// filled them in, or somebody: only the server could tell.
+	Unconfirmed []differ.Path
 	// Err says why the verdict is Unknown.
 	Err error
 }
@@ -286,17 +290,30 @@ func (p *pass) answer(q question) Assessment {
 		return p.missing(q.declared, policy.Since(since))
 	}
 	q.diff.Changes = q.differs.Changes()
-	a := Assessment{Declared: q.declared, Failures: q.ruling.failures}
+	a := Assessment{Declared: q.declared, Failures: q.ruling.failures, Unconfirmed: q.diff.Unconfirmed}
 	a.Findings, a.Ignored = q.ruling.apart(q.declared, q.diff)
 	a.Verdict = policy.Verdict(a.Findings, a.Ignored)
 	a.Written = rogue.Writers(q.declared, q.diff)
 	if q.unjudged != nil && a.Verdict == finding.InSync {
 		a.Verdict = finding.Unknown
-		a.Err = fmt.Errorf("it has values that git does not declare and no record tells the writer of; whether webhooks or policies put them there is not known: %w", q.unjudged)
+		a.Err = fmt.Errorf("git does not declare %s, and no record tells who wrote that; whether webhooks or policies did is not known: %w", some(a.Unconfirmed), q.unjudged)
 	}
 	if p.options.Compare.Unrecorded && len(q.diff.Changes) == 0 {
 		a.Verdict = finding.Unknown
 		a.Err = errors.New("what git declares is there, but without managedFields additions cannot be seen: dump with --show-managed-fields")
 	}
 	return a
+}
+
+// some names the first of places.
+func some(places []differ.Path) string {
+	const most = 3
+	var names []string
+	for _, p := range places[:min(most, len(places))] {
+		names = append(names, p.String())
+	}
+	if more := len(places) - most; more > 0 {
+		names = append(names, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(names, ", ")
 }

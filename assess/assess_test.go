@@ -66,17 +66,21 @@ func TestUnjudged(t *testing.T) {
 {apiVersion: v1, kind: ConfigMap, metadata: {name: plain, namespace: shop, `+records+`}, data: {k: "1"}}
 ---
 {apiVersion: v1, kind: ConfigMap, metadata: {name: marked, namespace: shop, labels: {whose: "?"}, `+records+`}, data: {k: "1"}}
+---
+{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: bound, namespace: shop, finalizers: [kubernetes.io/pvc-protection]}, spec: {volumeMode: Filesystem}}
 `)
 	declared := decode(t, `
 {apiVersion: v1, kind: ConfigMap, metadata: {name: plain, namespace: shop}, data: {k: "1"}}
 ---
 {apiVersion: v1, kind: ConfigMap, metadata: {name: marked, namespace: shop}, data: {k: "1"}}
+---
+{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: bound, namespace: shop}}
 `)
 	got, err := assess.All(t.Context(), declared, assess.NewDump(raw(live)), assess.Options{})
 	if err == nil {
 		t.Error("it was not said that the webhooks are not known")
 	}
-	want := map[string]finding.Verdict{"plain": finding.InSync, "marked": finding.Unknown}
+	want := map[string]finding.Verdict{"plain": finding.InSync, "marked": finding.Unknown, "bound": finding.InSync}
 	for _, a := range got {
 		if name := a.Declared.ID.Name; a.Verdict != want[name] || (a.Err != nil) != (a.Verdict == finding.Unknown) {
 			t.Errorf("%s is %s (%v), want %s", name, a.Verdict, a.Err, want[name])

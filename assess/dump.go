@@ -23,7 +23,7 @@ import (
 type Dump struct {
 	objects map[dumpKey]object.Raw
 	kinds   map[dumpKey]bool // namespaced or not, by group and kind alone
-	places  map[dumpKey]bool // the namespaces of which it has objects of a kind
+	places  map[dumpKey]bool // the namespaces of which it has objects of a kind, and whether all
 }
 
 // dumpKey identifies an object whatever its version.
@@ -37,7 +37,7 @@ func NewDump(objects []object.Raw) *Dump {
 	d := &Dump{objects: make(map[dumpKey]object.Raw, len(objects)), kinds: map[dumpKey]bool{}, places: map[dumpKey]bool{}}
 	for _, o := range objects {
 		d.objects[keyOf(o.ID)] = o
-		d.places[dumpKey{group: o.ID.Group, kind: o.ID.Kind, namespace: o.ID.Namespace}] = true
+		d.places[dumpKey{group: o.ID.Group, kind: o.ID.Kind, namespace: o.ID.Namespace}] = !o.Alone
 		kind := dumpKey{group: o.ID.Group, kind: o.ID.Kind}
 		d.kinds[kind] = d.kinds[kind] || o.ID.Namespace != ""
 	}
@@ -77,9 +77,12 @@ func (d *Dump) Read(_ context.Context, wanted []object.ID) map[object.ID]cluster
 
 func (d *Dump) lookup(id object.ID) cluster.Answer {
 	o, ok := d.objects[keyOf(id)]
+	complete, some := d.places[dumpKey{group: id.Group, kind: id.Kind, namespace: id.Namespace}]
 	switch {
-	case !ok && !d.places[dumpKey{group: id.Group, kind: id.Kind, namespace: id.Namespace}]:
+	case !ok && !some:
 		return cluster.Answer{Err: fmt.Errorf("%w in namespace %s", errNotDumped, id.Namespace)}
+	case !ok && !complete:
+		return cluster.Answer{Err: errors.New("the dump is of a single object, which tells nothing of others: leave its name out of \"kubectl get\"")}
 	case !ok:
 		return cluster.Answer{Err: cluster.ErrNotFound}
 	case o.ID.Version != id.Version:

@@ -101,6 +101,9 @@ func byRules(ignored []differ.Ignored) [][]differ.Ignored {
 
 // missing is the word about an object that does not exist.
 func (p *pass) missing(d object.Object, reason string) Assessment {
+	if _, ok := p.source.(*Dump); ok && reason == "" {
+		reason = "the dump has others of its kind, but not this one"
+	}
 	f := policy.Missing(d, reason)
 	r := p.ruling(d, object.Object{})
 	a := Assessment{Declared: d, Verdict: finding.Missing, Findings: []finding.Finding{f}}

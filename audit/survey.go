@@ -7,6 +7,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -15,6 +16,7 @@ import (
 	"plumbline.dev/plumbline/assess"
 	"plumbline.dev/plumbline/cluster"
 	"plumbline.dev/plumbline/object"
+	"plumbline.dev/plumbline/rogue"
 )
 
 // Lister is a Source that can also tell everything that there is.
@@ -75,11 +77,9 @@ type Kind struct{ Group, Kind string }
 
 func (k Kind) id() object.ID { return object.ID{Group: k.Group, Kind: k.Kind} }
 
-// looked are the kinds that rules look into.
+// looked are the kinds that rules look into, besides those of package rogue.
 var looked = []Kind{
-	{"", "Pod"}, {"", "PodTemplate"}, {"", "ReplicationController"}, {"", "Namespace"},
-	{"apps", "ControllerRevision"}, {"apps", "DaemonSet"}, {"apps", "Deployment"}, {"apps", "ReplicaSet"}, {"apps", "StatefulSet"},
-	{"batch", "CronJob"}, {"batch", "Job"},
+	{"", "Namespace"},
 	{"networking.k8s.io", "NetworkPolicy"},
 	{"rbac.authorization.k8s.io", "ClusterRoleBinding"}, {"rbac.authorization.k8s.io", "RoleBinding"},
 	{"argoproj.io", "Application"}, {"argoproj.io", "ApplicationSet"},
@@ -94,6 +94,10 @@ func (s *Survey) contents(declared []object.Object, sources v1alpha1.Sources) ma
 	kinds := map[Kind]string{}
 	for _, k := range looked {
 		kinds[k] = ""
+	}
+	for _, name := range rogue.Whole {
+		kind, group, _ := strings.Cut(name, ".")
+		kinds[Kind{group, kind}] = ""
 	}
 	for _, image := range sources.Images {
 		kinds[Kind{image.Group, image.Kind}] = ""
@@ -118,7 +122,7 @@ func (r *Rules) listings(kinds []cluster.Resource, contents map[Kind]string) []c
 			l.Resource.Version = version
 		}
 		switch {
-		case !resource.Namespaced && (slices.ContainsFunc(scope.ClusterKinds, k.id().IsKind) || k == node && len(scope.Namespaces) > 0):
+		case !resource.Namespaced && (slices.ContainsFunc(scope.ClusterKinds, k.id().IsKind) || k == node):
 			l.Partial = l.Partial && k != node // whose status tells the names of images
 			all = append(all, l)
 		case resource.Namespaced && (len(scope.Kinds) == 0 || slices.ContainsFunc(scope.Kinds, k.id().IsKind) || whole):
@@ -224,9 +228,11 @@ func (s *Survey) mutated(ctx context.Context) func(object.ID) bool {
 }
 
 // Listed tells whether the objects of an ID's kind and namespace were listed, so that
-// one that is not among them does not exist.
+// one that is not among them does not exist. Whether a kind has namespaces at all it
+// does not take from the ID: references to owners do not say.
 func (s *Survey) Listed(id object.ID) bool {
-	return s.listed[kindIn{Kind{id.Group, id.Kind}, id.Namespace}]
+	k := Kind{id.Group, id.Kind}
+	return s.listed[kindIn{k, id.Namespace}] || s.listed[kindIn{k, ""}]
 }
 
 // Read answers from what was listed, and asks for the rest.

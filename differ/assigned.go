@@ -108,7 +108,7 @@ func (w *walker) isNewer() bool {
 	if !w.builtin || w.stored.Alone || w.asKnown(w.path) != nil {
 		return false
 	}
-	w.unsure = true
+	w.doubt()
 	return true
 }
 

@@ -32,6 +32,7 @@ func BenchmarkCompareUnchanged(b *testing.B) {
 		{name: "Deployment", component: "io.k8s.api.apps.v1.Deployment"},
 		{name: "Deployment_client-side", component: "io.k8s.api.apps.v1.Deployment"},
 		{name: "ConfigMap", component: "io.k8s.api.core.v1.ConfigMap"},
+		{name: "Service", component: "io.k8s.api.core.v1.Service"},
 	}
 	for i, s := range subjects {
 		subjects[i].declared, subjects[i].live = readBench(b, s.name, "declared.yaml"), readBench(b, s.name, "live.yaml")

@@ -25,13 +25,14 @@ var fixed = map[string]any{
 			"name": "cpu", "target": map[string]any{"type": "Utilization", "averageUtilization": int64(80)},
 		},
 	}},
-	"StatefulSet volumeClaimTemplates.apiVersion": "v1",
-	"StatefulSet volumeClaimTemplates.kind":       "PersistentVolumeClaim",
-	"Namespace spec.finalizers":                   []any{"kubernetes"},
-	"Pod spec.priority":                           int64(0),
-	"Pod spec.preemptionPolicy":                   "PreemptLowerPriority",
-	"StatefulSet updateStrategy.rollingUpdate":    map[string]any{},
-	"StatefulSet status.phase":                    "Pending", // of a claim's template
+	"StatefulSet volumeClaimTemplates.apiVersion":                 "v1",
+	"StatefulSet volumeClaimTemplates.kind":                       "PersistentVolumeClaim",
+	"Namespace spec.finalizers":                                   []any{"kubernetes"},
+	"HorizontalPodAutoscaler spec.targetCPUUtilizationPercentage": int64(80),
+	"Pod spec.priority":                                           int64(0),
+	"Pod spec.preemptionPolicy":                                   "PreemptLowerPriority",
+	"StatefulSet updateStrategy.rollingUpdate":                    map[string]any{},
+	"StatefulSet status.phase":                                    "Pending", // of a claim's template
 }
 
 // isFixed tells whether v is such a default, completed by those of its own fields.
@@ -48,6 +49,12 @@ func (w *walker) isDerived(v any) bool {
 	}
 	labels, _ := at(w.live.Content, podLabels).(map[string]any)
 	return v != nil && equal(v, labels[w.path[2].field])
+}
+
+// declaresLabels tells whether git declares labels of the object itself.
+func (w *walker) declaresLabels() bool {
+	labels, _ := at(w.git, []step{fieldStep("metadata"), fieldStep("labels")}).(map[string]any)
+	return len(labels) > 0
 }
 
 // podLabels leads to the labels of an object's Pods.
@@ -99,7 +106,13 @@ func dependent(live object.Object, parent, name string, siblings map[string]any,
 // followsFrom tells whether an undeclared value is the default that follows from
 // the declared fields beside it: it stays when somebody changes these.
 func (w *walker) followsFrom(declared map[string]any, name string, v any) bool {
-	return w.builtin && len(declared) > 0 && dependent(w.live, w.parent(), name, declared, v)
+	if !w.builtin || len(declared) == 0 {
+		return false
+	}
+	if name == "serviceAccountName" { // of which the server makes the older name too, so that the live one says nothing
+		return v != nil && equal(v, declared["serviceAccount"])
+	}
+	return dependent(w.live, w.parent(), name, declared, v)
 }
 
 // isOutlived tells whether an ownerless value was a default once and stayed when
@@ -166,8 +179,12 @@ func areTokens(account string, v any) bool {
 	return len(items) > 0
 }
 
-// pullPolicy is the default for an image: one that may change is always pulled.
+// pullPolicy is the default for an image: one that may change is always pulled, but
+// not what is no reference to an image at all.
 func pullPolicy(image string) string {
+	if image == "" || strings.Contains(image, "//") {
+		return "IfNotPresent"
+	}
 	name := image[strings.LastIndex(image, "/")+1:]
 	if strings.Contains(name, "@") || strings.Contains(name, ":") && !strings.HasSuffix(name, ":latest") {
 		return "IfNotPresent"

@@ -96,6 +96,9 @@ type Diff struct {
 	// PresumesNoMutation says that some change would not be one if Options.Mutated
 	// were set.
 	PresumesNoMutation bool
+	// Unconfirmed are the places, sorted, whose values were left alone because the
+	// cluster may have put them there, or somebody: only the server could tell.
+	Unconfirmed []Path
 }
 
 // Options are the identities and rules a comparison needs.
@@ -152,7 +155,7 @@ func Compare(declared, live object.Object, t Type, o Options) Diff {
 			diff = w.compare(content)
 		}
 	}
-	if o.Stored != nil && (w.unsure || findsAnything(diff)) {
+	if o.Stored != nil && (len(diff.Unconfirmed) > 0 || findsAnything(diff)) {
 		if w.stored = o.Stored(); w.stored.Content != nil {
 			diff = w.compare(content)
 		}

@@ -30,7 +30,9 @@ func (w *walker) items(declared, live []any, n *node, p place) {
 			continue
 		}
 		mark := w.push(itemStep(n.list, l))
-		if owned := w.ownedItem(p, n.list, l); owned.owned() || !w.isDefaultItem(l) {
+		owned := w.ownedItem(p, n.list, l)
+		made := !owned.owned() || declared == nil && w.onlyDeployers(owned) && !w.byApply(owned) // with the object
+		if !made || !w.isDefaultItem(l) {
 			w.undeclared(l, n.element, owned)
 		}
 		w.pop(mark)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -143,11 +144,12 @@ func (w *walker) ownedItem(p place, list *keyedList, item any) place {
 		return p
 	}
 	start := len(w.stack)
-	key := itemKey(list, item)
+	var space [128]byte // on the stack, for the keys that nearly all are
+	key := appendItemKey(space[:0], list, item)
 	for _, fields := range p {
-		next, ok := fields[key].(map[string]any)
+		next, ok := fields[string(key)].(map[string]any)
 		if !ok && len(fields) > 0 {
-			next, _ = fields[w.respelled(list, fields)[key]].(map[string]any)
+			next, _ = fields[w.respelled(list, fields)[string(key)]].(map[string]any)
 		}
 		w.stack = append(w.stack, next)
 	}
@@ -192,36 +194,42 @@ func canonicalKey(key string, list *keyedList) string {
 
 // itemKey spells the item's key as the API server does: compact JSON, the keys
 // in alphabetical order.
-func itemKey(list *keyedList, item any) string {
+func itemKey(list *keyedList, item any) string { return string(appendItemKey(nil, list, item)) }
+
+func appendItemKey(b []byte, list *keyedList, item any) []byte {
 	if list.set {
-		return "v:" + scalarJSON(item)
+		return appendScalar(append(b, "v:"...), item)
 	}
-	if len(list.keys) == 1 {
-		k := list.keys[0]
-		return `k:{"` + k.name + `":` + scalarJSON(k.of(item)) + `}`
-	}
-	values := make(map[string]any, len(list.keys))
-	for _, k := range list.keys {
-		if v := k.of(item); v != nil {
-			values[k.name] = v
+	b = append(b, "k:{"...)
+	for _, k := range list.sorted {
+		v := k.of(item)
+		if v == nil && len(list.sorted) > 1 {
+			continue
 		}
+		if b[len(b)-1] != '{' {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, '"'), k.name...), `":`...)
+		b = appendScalar(b, v)
 	}
-	text, err := json.Marshal(values)
-	if err != nil {
-		return ""
-	}
-	return "k:" + string(text)
+	return append(b, '}')
 }
 
-func scalarJSON(v any) string {
-	if s, ok := v.(string); ok && plainKey.MatchString(s) {
-		return `"` + s + `"`
+// appendScalar appends a value as JSON.
+func appendScalar(b []byte, v any) []byte {
+	switch v := v.(type) {
+	case string:
+		if isPlainKey(v) {
+			return append(append(append(b, '"'), v...), '"')
+		}
+	case int64:
+		return strconv.AppendInt(b, v, 10)
 	}
 	text, err := json.Marshal(v)
 	if err != nil {
-		return ""
+		return b
 	}
-	return string(text)
+	return append(b, text...)
 }
 
 // lastWriter returns who most recently wrote the place, preferring whoever is

@@ -22,10 +22,19 @@ type Path []any
 // Item is the value of an item of a list that is a set.
 type Item struct{ Value any }
 
-var (
-	plainKey   = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
-	plainValue = regexp.MustCompile(`^[^\]",\\\pC]*$`) // of a merge key
-)
+var plainValue = regexp.MustCompile(`^[^\]",\\\pC]*$`) // of a merge key
+
+// isPlainKey tells whether a mapping's key needs no quotes.
+func isPlainKey(key string) bool {
+	for _, c := range []byte(key) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return key != ""
+}
 
 // String spells the path as people read it:
 // spec.template.spec.containers[name=web].image,
@@ -36,7 +45,7 @@ func (p Path) String() string {
 		switch step := step.(type) {
 		case string:
 			switch {
-			case !plainKey.MatchString(step):
+			case !isPlainKey(step):
 				fmt.Fprintf(&b, "[%q]", step)
 			case b.Len() == 0:
 				b.WriteString(step)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -67,8 +68,9 @@ type field struct {
 
 // keyedList says how the items of an associative list are told apart.
 type keyedList struct {
-	set  bool // by their value
-	keys []mergeKey
+	set    bool // by their value
+	keys   []mergeKey
+	sorted []mergeKey // by name
 }
 
 // mergeKey is one of the fields that together identify an item of a list.
@@ -79,7 +81,8 @@ type mergeKey struct {
 
 func (k mergeKey) of(item any) any {
 	fields, _ := item.(map[string]any)
-	if v, ok := fields[k.name]; ok {
+	v, ok := fields[k.name]
+	if _, unsaid := v.(omitted); ok && !unsaid {
 		return v
 	}
 	return k.def
@@ -268,4 +271,5 @@ func (d *document) fillList(n *node, l *smd.List, schema *spec.Schema) {
 		}
 		n.list.keys = append(n.list.keys, k)
 	}
+	n.list.sorted = slices.SortedFunc(slices.Values(n.list.keys), func(a, b mergeKey) int { return strings.Compare(a.name, b.name) })
 }

@@ -17,17 +17,19 @@ func (w *walker) undeclared(live any, n *node, p place) {
 	case !by.controller && w.stored.Alone && w.isStored(live): // the server puts it there
 	case by == claims{}:
 		w.ownerless(live, n)
-	case w.isVoid(live), w.isDerived(live), w.isEveryPods(live):
+	case w.isVoid(live), w.isDerived(live) && !w.declaresLabels(), w.isEveryPods(live):
 	case by == claims{deployer: true} && w.atMark(p):
 	case w.atLeader() && !by.deployer && !w.lastWriter(p).writer.Person:
 		w.controlled(live, w.lastWriter(p))
 	case (w.ignoresWithin() || w.partly(live, n, p, by)) && w.divide(live, n, p):
-	case by == claims{foreign: true}:
+	case by == claims{foreign: true}, by.foreign && w.overwrites(p):
 		w.change(Added, nil, live, w.lastWriter(p).writer)
 	case by == claims{controller: true}:
 		w.controlled(live, w.lastWriter(p))
 	case by == claims{deployer: true} && w.byApply(p):
 		w.dropped(live, n, p)
+	case by == claims{deployer: true} && isMap && len(fields) > 0 && w.isHollow(n, p):
+		w.fields(nil, fields, n, p, w.skipWithin())
 	case !by.controller && w.madeItem(live, p):
 	case w.divide(live, n, p): // several sides: judged one level down
 	case by.controller:
@@ -35,6 +37,13 @@ func (w *walker) undeclared(live any, n *node, p place) {
 	default:
 		w.released(live, p)
 	}
+}
+
+// overwrites tells whether somebody else than those who may has written a Secret's value
+// by its stringData: unlike of other values with several owners, nothing says that
+// they all wrote the same.
+func (w *walker) overwrites(p place) bool {
+	return w.secret && w.inData() && w.lastWriter(p).role == foreign
 }
 
 // claims are the sides to which a place belongs.
@@ -63,11 +72,17 @@ func (w *walker) claims(p place) claims {
 func (w *walker) dropped(live any, n *node, p place) {
 	fields, ok := live.(map[string]any)
 	switch {
-	case ok && n != nil && !n.atomic && len(n.fields) > 0 && !w.divided(p):
+	case ok && w.isHollow(n, p):
 		w.fields(nil, fields, n, p, w.skipWithin())
 	case !w.isKept() && !w.isVoid(live) && (!w.pod || !blank(w.withoutAdmitted(live))):
 		w.change(Released, nil, live, w.lastWriter(p).writer)
 	}
+}
+
+// isHollow tells whether the owners of a structure own the place alone, as of one that
+// they wrote empty, and so nothing of what is in it.
+func (w *walker) isHollow(n *node, p place) bool {
+	return n != nil && !n.atomic && len(n.fields) > 0 && !w.divided(p)
 }
 
 // ownerless judges an undeclared value that nobody owns and that is no default
@@ -77,30 +92,38 @@ func (w *walker) ownerless(live any, n *node) {
 	switch {
 	case w.inData():
 		w.change(Added, nil, live, Writer{}) // the server puts nothing there, whatever the records say
-	case w.options.Unrecorded || !w.unexplained(live):
+	case w.options.Unrecorded || w.explained(live) || w.isNewer():
 	case w.splits(live, n):
+	case w.doubtful():
 	default:
 		w.unrecorded(live)
 	}
 }
 
-// unexplained tells whether a value that is no default cannot have come from the
-// cluster either: from what it assigns, from a version that this program does not
-// know, or from what changes objects on their way.
-func (w *walker) unexplained(live any) bool {
-	switch {
-	case w.isServers(live):
-		return false
-	case w.stored.Alone:
-		// What changes objects on their way may mark each time with another value.
-		return !w.isLabel() || at(w.stored.Content, w.path) == nil
-	case w.root == nil || w.isNewer() || w.options.Mutated:
-		w.unsure = true
-		return false
-	}
-	w.presumed = true
-	return true
+// explained tells whether a value that is no default came from the cluster all the
+// same: from what it assigns, or from what is known to mark objects on their way,
+// perhaps each time with another value.
+func (w *walker) explained(live any) bool {
+	return w.isServers(live) || w.stored.Alone && w.isLabel() && at(w.stored.Content, w.path) != nil
 }
+
+// doubtful tells whether a value that nothing explains may have come from the
+// cluster: from a version that this program does not know, or from what changes
+// objects on their way.
+func (w *walker) doubtful() bool {
+	switch {
+	case w.stored.Alone:
+		return false
+	case w.root == nil || w.options.Mutated:
+		w.doubt()
+		return true
+	}
+	return w.isNewer()
+}
+
+// presume notes that a value is told because nothing changes objects of the kind on
+// their way, unless the server itself has said so.
+func (w *walker) presume() { w.presumed = w.presumed || !w.stored.Alone }
 
 // isServers tells whether the current place is filled in by the server or was, with
 // values that another object would not get. Much is put into a Pod on its way in
@@ -121,9 +144,15 @@ func (w *walker) isStored(live any) bool {
 // unless it is known what the cluster puts in.
 func (w *walker) unapplied(live any) bool {
 	if w.stored.Alone || !w.tellsApplied() {
-		return w.unexplained(live)
+		if w.explained(live) || w.doubtful() {
+			return false
+		}
+		w.presume()
+		return true
 	}
-	w.unsure = w.unsure || !w.isServers(live)
+	if !w.isServers(live) {
+		w.doubt()
+	}
 	return false
 }
 
@@ -131,12 +160,14 @@ func (w *walker) unapplied(live any) bool {
 // wrote a custom resource in another version may have put it there under another
 // name, and a controller may.
 func (w *walker) unrecorded(live any) {
-	switch other, ok := w.inAnotherVersion(); {
-	case !ok || w.builtin && other.role != foreign:
-		w.change(Added, nil, live, Writer{})
-	case other.role == foreign:
-		w.change(Added, nil, live, other.writer)
+	other, ok := w.inAnotherVersion()
+	if !ok || w.builtin && other.role != foreign {
+		other = owner{}
+	} else if other.role != foreign {
+		return
 	}
+	w.presume()
+	w.change(Added, nil, live, other.writer)
 }
 
 // splits judges the parts of an ownerless list, or of a structure that the server
@@ -210,18 +241,24 @@ func (w *walker) partly(live any, n *node, p place, by claims) bool {
 			return false
 		}
 	}
+	if !w.divided(p) {
+		return false // it is one side's as a whole
+	}
 	mark := len(w.stack)
 	defer func() { w.stack = w.stack[:mark] }()
 	switch l := live.(type) {
 	case map[string]any:
-		for name := range l {
-			if !w.ownedField(p, name).owned() {
+		for name, v := range l {
+			if sub := w.ownedField(p, name); !sub.owned() || by.controller && w.partly(v, n.field(name), sub, by) {
 				return true
 			}
 		}
 	case []any:
+		if n == nil || n.list == nil {
+			return false
+		}
 		for _, item := range l {
-			if n != nil && n.list != nil && !w.ownedItem(p, n.list, item).owned() {
+			if sub := w.ownedItem(p, n.list, item); !sub.owned() || by.controller && w.partly(item, n.element, sub, by) {
 				return true
 			}
 		}

@@ -33,7 +33,7 @@ type walker struct {
 	spellings map[uintptr]map[string]string // of items' records; see respelled
 
 	stored Stored // what the server makes of the declared object, once it was asked
-	unsure bool   // something was kept quiet that the server could tell more of
+	unsure []Path // what was kept quiet and the server could tell more of
 
 	known map[string]any // the live object as far as our Go types know it; see isNewer
 
@@ -55,7 +55,7 @@ func newWalker(live object.Object, t Type, o Options) *walker {
 func (w *walker) compare(declared map[string]any) Diff {
 	w.git = declared
 	w.changes, w.ignored, w.presumed, w.attributed, w.ownerlessLeaves = nil, nil, false, 0, 0
-	w.stack, w.unsure, w.rewrites = w.stack[:0], false, nil
+	w.stack, w.unsure, w.rewrites = w.stack[:0], nil, nil
 	for _, o := range w.owners {
 		w.stack = append(w.stack, o.fields)
 	}
@@ -66,12 +66,22 @@ func (w *walker) compare(declared map[string]any) Diff {
 	diff := Diff{
 		Changes: w.changes, Ignored: w.ignored,
 		Unattributed: w.unattributed() && !w.options.Unrecorded, PresumesNoMutation: w.presumed,
+		Unconfirmed: w.unconfirmed(),
 	}
 	if w.options.Rewritten {
 		slices.SortStableFunc(w.rewrites, func(a, b Rewritten) int { return a.Path.Compare(b.Path) })
 		diff.Rewritten, diff.Disguised = w.rewrites, w.disguised()
 	}
 	return diff
+}
+
+// doubt notes that the current place is kept quiet and that the server could tell
+// more of it.
+func (w *walker) doubt() { w.unsure = append(w.unsure, pathOf(w.path)) }
+
+func (w *walker) unconfirmed() []Path {
+	slices.SortFunc(w.unsure, Path.Compare)
+	return slices.CompactFunc(w.unsure, func(a, b Path) bool { return a.Compare(b) == 0 })
 }
 
 // unattributed tells whether the records of who wrote what are gone. Of an
@@ -209,7 +219,7 @@ func (w *walker) unset(live any, n *node, p place) {
 func (w *walker) leftToServer(declared any, p place) bool {
 	switch declared.(type) {
 	case string, int64, float64:
-		return empty(declared) && (w.onlyDeployers(p) || !p.owned())
+		return empty(declared) && (!p.owned() || w.onlyDeployers(p) && (!w.byApply(p) || w.isAssigned()))
 	}
 	return false
 }

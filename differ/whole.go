@@ -17,7 +17,7 @@ func (w *walker) completed(declared, live any, n *node, p place) bool {
 	// A server that is newer than this program has fields of which it knows no
 	// default.
 	if w.builtin && !w.stored.Alone && w.within(declared, w.asKnown(w.path), n, in) {
-		w.unsure = true
+		w.doubt()
 		return true
 	}
 	in.open = true
@@ -29,14 +29,17 @@ func (w *walker) completed(declared, live any, n *node, p place) bool {
 	case w.stored.Alone:
 		return false
 	case w.root == nil:
-		w.unsure = true
+		w.doubt()
 		return true
 	case w.byApply(p) || !p.owned():
 		return false
 	}
-	w.presumed = w.presumed || !w.options.Mutated
-	w.unsure = w.unsure || w.options.Mutated
-	return w.options.Mutated
+	if !w.options.Mutated {
+		w.presume()
+		return false
+	}
+	w.doubt()
+	return true
 }
 
 // onlyDeployers tells whether the place has owners and each is the deployer.

@@ -49,6 +49,13 @@ func Decode(file string, data []byte) ([]Object, error) {
 	if documents, ok := jsonDocuments(data); ok {
 		return fromDocuments(file, documents)
 	}
+	if objects, ok := DecodeSimple(file, data); ok {
+		return objects, nil
+	}
+	return decodeYAML(file, data)
+}
+
+func decodeYAML(file string, data []byte) ([]Object, error) {
 	var objects []Object
 	var errs []error
 	decoder := yaml.NewDecoder(bytes.NewReader(data))

@@ -49,6 +49,7 @@ func TestDecodeRaw(t *testing.T) {
 		"JSON, no items":          list(),
 		"JSON, typed":             strings.Replace(list(jsonItem), `"List"`, `"ConfigMapList"`, 1),
 		"JSON, one object":        jsonItem,
+		"YAML, one object":        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n",
 		"JSON, object with items": strings.Replace(list(jsonItem), `{"resourceVersion": ""}`, `{"name": "x"}`, 1),
 		"JSON, key twice":         list(jsonItem, strings.Replace(other, `"n":`, `"data":`, 1)),
 		"JSON, no name":           list(jsonItem, `{"apiVersion": "v1", "kind": "ConfigMap"}`),
@@ -85,6 +86,9 @@ func TestDecodeRaw(t *testing.T) {
 				if diff := cmp.Diff(want[i], o); diff != "" {
 					t.Errorf("object %d (-Decode +DecodeRaw):\n%s", i, diff)
 				}
+				if alone := strings.HasSuffix(name, "one object"); r.Alone != alone && (alone || len(want) > 1) {
+					t.Errorf("%s: alone is %t", r.ID, r.Alone)
+				}
 				if recorded := want[i].ID.Name == "a" || strings.HasPrefix(name, "JSON") && want[i].ID.Name == "b"; r.Recorded != recorded {
 					t.Errorf("%s: recorded is %t", r.ID, r.Recorded)
 				}
@@ -92,3 +96,30 @@ func TestDecodeRaw(t *testing.T) {
 		})
 	}
 }
+
+// TestRawChanged wants a file that is written while it is read to be an error, and
+// never another object.
+func TestRawChanged(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{"JSON": `{"items": [` + jsonItem + `], "kind": "List"}`, "YAML": yamlItems + yamlEnd} {
+		file := &fileOf{*strings.NewReader(text)}
+		objects, err := object.DecodeRaw("live", file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := objects[len(objects)-1]
+		for change, changed := range map[string]string{
+			"another name": strings.NewReplacer(`"a"`, `"z"`, "name: b", "name: z").Replace(text),
+			"cut off":      text[:len(text)/2],
+			"moved":        " " + text,
+		} {
+			file.Reset(changed)
+			if o, err := last.Object(); err == nil {
+				t.Errorf("%s, %s: got %v", name, change, o)
+			}
+		}
+	}
+}
+
+// fileOf can be written anew.
+type fileOf struct{ strings.Reader }

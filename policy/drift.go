@@ -25,28 +25,28 @@ type driftRule struct {
 var driftRules = []driftRule{
 	{[]differ.Op{differ.Modified, differ.Reordered, differ.Removed, differ.Released}, pending, finding.DriftPending, finding.Info,
 		"fields are as an earlier commit has them",
-		"deploy the current commit"},
+		"deploy the current commit, or wait for the deployer that is at it"},
 	{[]differ.Op{differ.Added, differ.Modified}, restarts, finding.DriftRestarted, finding.Info,
 		"the pods were restarted by hand",
-		"none needed; taking the mark away would restart them again"},
+		"nothing: to take the mark away would restart them again"},
 	{[]differ.Op{differ.Modified, differ.Reordered}, nil, finding.DriftModified, finding.Warning,
 		"declared fields have other values",
-		"apply what git declares, or change git"},
+		"deploy git again, which sets them back (server-side apply: by force), or change git"},
 	{[]differ.Op{differ.Removed}, nil, finding.DriftRemoved, finding.Warning,
 		"declared fields are gone",
-		"apply what git declares, or remove the fields from git"},
+		"deploy git again, which brings the fields back, or remove them from git"},
 	{[]differ.Op{differ.Added}, nil, finding.DriftAdded, finding.Warning,
 		"fields were added that git does not declare",
-		"remove the fields, or declare them in git"},
+		"remove the fields by hand, for an apply leaves them, or declare them in git"},
 	{[]differ.Op{differ.Released}, nil, finding.DriftReleased, finding.Warning,
 		"fields that git no longer declares are still there",
-		"deploy the current commit, so that the deployer gives the fields up"},
+		"deploy the current commit; fields that stay are of an earlier deployer: remove them by hand"},
 	{[]differ.Op{differ.Contested}, nil, finding.DriftContested, finding.Info,
 		"a controller sets declared fields to other values",
-		"take the fields out of git and leave them to the controller"},
+		"take the fields out of git and leave them to the controller, or stop the controller"},
 	{[]differ.Op{differ.Controlled}, nil, finding.DriftControlled, finding.Info,
 		"controllers own fields that git does not declare",
-		"none needed"},
+		"nothing"},
 }
 
 // Drift returns the findings about one declared object and its difference from
@@ -71,7 +71,7 @@ func Drift(declared object.Object, diff differ.Diff) []finding.Finding {
 		findings = append(findings, finding.Finding{
 			Rule: finding.DriftUnattributed, Severity: finding.Warning, Object: declared.ID, Origin: declared.Origin,
 			Message: "the records of who wrote which field (metadata.managedFields) are gone, so additions cannot be told from defaults",
-			Advice:  "find out who removed them, compare the object by eye and deploy it again",
+			Advice:  "find out who removed them, compare the object by eye, and deploy it again, from which on there are records",
 		})
 	}
 	return findings
@@ -131,7 +131,7 @@ func Missing(declared object.Object, reason string) finding.Finding {
 	}
 	return finding.Finding{
 		Rule: finding.DriftMissing, Severity: finding.Warning, Object: declared.ID, Origin: declared.Origin,
-		Message: message, Advice: "apply what git declares, or remove the object from git",
+		Message: message, Advice: "deploy git again, or remove the object from git",
 	}
 }
 

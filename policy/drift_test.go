@@ -1,6 +1,8 @@
 package policy_test
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -48,6 +50,7 @@ func TestDrift(t *testing.T) {
 			t.Errorf("incomplete: %+v", f)
 		}
 	}
+	reference(t, policy.Drift(declared, diff))
 	want := map[finding.Rule]told{
 		finding.DriftModified:     {"warning", "b e h"},
 		finding.DriftRemoved:      {"warning", "g"},
@@ -167,6 +170,23 @@ func TestGoesByItself(t *testing.T) {
 		o := object.Object{ID: object.ID{Group: c.group, Kind: c.kind}, Content: map[string]any{"spec": c.spec}}
 		if got := policy.GoesByItself(o); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// reference wants the page about findings to have each rule, with its advice.
+func reference(t *testing.T, findings []finding.Finding) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "docs", "findings.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := strings.Join(strings.Fields(string(text)), " ")
+	for _, f := range findings {
+		_, section, found := strings.Cut(page, "## "+string(f.Rule)+" ")
+		section, _, _ = strings.Cut(section, "## ")
+		if !found || !strings.Contains(section, "What to do: "+f.Advice) {
+			t.Errorf("docs/findings.md has no section %s that says: What to do: %s", f.Rule, f.Advice)
 		}
 	}
 }

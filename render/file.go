@@ -28,17 +28,27 @@ type file struct {
 
 func decode(name string, data []byte) *file {
 	f := &file{name: name, data: data}
-	if f.err = checkExpansion(name, data, 1); f.err != nil {
-		return f
+	var simple bool
+	if f.objects, simple = object.DecodeSimple(name, data); simple {
+		f.indirect = steered(data) // there is nothing unusual in it
+	} else {
+		f.decode()
 	}
-	f.objects, f.err = object.Decode(name, data)
-	f.indirect = indirect(data) || slices.ContainsFunc(f.objects, func(o object.Object) bool { return odd(o.Content) }) && anyUnusual(data)
 	for i, o := range f.objects {
 		content, ok := asKustomize(o.Content)
 		f.objects[i].Content = content
 		f.indirect = f.indirect || !ok
 	}
 	return f
+}
+
+// decode reads a file in any YAML.
+func (f *file) decode() {
+	if f.err = checkExpansion(f.name, f.data, 1); f.err != nil {
+		return
+	}
+	f.objects, f.err = object.Decode(f.name, f.data)
+	f.indirect = indirect(f.data) || slices.ContainsFunc(f.objects, func(o object.Object) bool { return odd(o.Content) }) && anyUnusual(f.data)
 }
 
 // asKustomize returns content as it comes out of a kustomize build that

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -68,10 +69,12 @@ func (s *source) load(name string) ([]byte, error) {
 		return nil, errIsDirectory
 	}
 	limit := min(s.options.MaxFileBytes, s.options.MaxBytes-s.bytes)
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
+	var text bytes.Buffer
+	text.Grow(int(min(info.Size(), limit)) + bytes.MinRead) // so that it is never copied
+	if _, err := text.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
 		return nil, plainFSError(err)
 	}
+	data := text.Bytes()
 	if int64(len(data)) > s.options.MaxFileBytes {
 		return nil, fmt.Errorf("larger than %d bytes", s.options.MaxFileBytes)
 	}

@@ -25,8 +25,10 @@ type (
 		Findings   []jsonFinding `json:"findings"`
 		Ignored    []jsonIgnored `json:"ignored,omitempty"`
 		Unknown    []jsonUnknown `json:"unknown"`
-		Errors     []string      `json:"errors"`
-		Warnings   []string      `json:"warnings"`
+		// Unconfirmed may be the cluster's values or somebody's.
+		Unconfirmed []jsonUnconfirmed `json:"unconfirmed,omitempty"`
+		Errors      []string          `json:"errors"`
+		Warnings    []string          `json:"warnings"`
 		// Suggested are rules for spec.ignore of a Baseline.
 		Suggested []v1alpha1.Ignore `json:"suggestedIgnore,omitempty"`
 	}
@@ -35,6 +37,12 @@ type (
 		Ref        string `json:"ref,omitempty"`
 		Commit     string `json:"commit,omitempty"`
 		Path       string `json:"path,omitempty"`
+		WorkTree   bool   `json:"workTree,omitempty"`
+	}
+	jsonUnconfirmed struct {
+		Object jsonObject  `json:"object"`
+		Origin *jsonOrigin `json:"origin,omitempty"`
+		Paths  []string    `json:"paths"`
 	}
 	jsonSummary struct {
 		Time     string         `json:"time"`
@@ -168,6 +176,13 @@ func jsonOf(r Report) jsonReport {
 			entry.Object = &id
 		}
 		out.Unknown = append(out.Unknown, entry)
+	}
+	for _, u := range r.Unconfirmed {
+		entry := jsonUnconfirmed{Object: jsonObjectOf(u.Object), Origin: r.jsonOrigin(u.Origin.Position)}
+		for _, p := range u.Paths {
+			entry.Paths = append(entry.Paths, p.String())
+		}
+		out.Unconfirmed = append(out.Unconfirmed, entry)
 	}
 	return out
 }

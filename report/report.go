@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"plumbline.dev/plumbline/api/v1alpha1"
+	"plumbline.dev/plumbline/differ"
 	"plumbline.dev/plumbline/finding"
 	"plumbline.dev/plumbline/object"
 )
@@ -26,6 +27,13 @@ type Report struct {
 	Suggested []v1alpha1.Ignore
 	// Unknown are the objects that could not be compared, each with the reason.
 	Unknown []Unknown
+	// Unconfirmed are the objects with values that were left alone because the
+	// cluster may have filled them in, or somebody; ShowUnconfirmed has text name them.
+	Unconfirmed     []Unconfirmed
+	ShowUnconfirmed bool
+	// Unrecorded says that the live objects came without the records of who wrote
+	// them.
+	Unrecorded bool
 	// Errors are what went wrong beside single objects.
 	Errors []string
 	// Warnings are what the reader should know and what is not wrong.
@@ -47,6 +55,17 @@ type Author struct {
 // Source identifies the declared state.
 type Source struct {
 	Repository, Ref, Commit, Path string
+	// WorkTree says that it is a directory as it is on disk, edits included, of which
+	// Commit was checked out.
+	WorkTree bool
+}
+
+// Unconfirmed are the places of an object of which only the server could tell
+// whether the cluster filled them in.
+type Unconfirmed struct {
+	Object object.ID
+	Origin object.Origin
+	Paths  []differ.Path
 }
 
 // Unknown is an object that could not be compared. Its Object is zero where not
@@ -66,6 +85,7 @@ func (r *Report) Sort() {
 	slices.SortStableFunc(r.Unknown, func(a, b Unknown) int {
 		return cmp.Or(a.Object.Compare(b.Object), cmp.Compare(a.Reason, b.Reason))
 	})
+	slices.SortStableFunc(r.Unconfirmed, func(a, b Unconfirmed) int { return a.Object.Compare(b.Object) })
 	slices.Sort(r.Errors)
 	slices.Sort(r.Warnings)
 }

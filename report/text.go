@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -27,16 +28,23 @@ type TextOptions struct {
 // Text writes the report for people: the findings grouped by object, one line
 // per change where the width allows, and a summary.
 func Text(w io.Writer, r Report, o TextOptions) error {
-	t := &text{w: bufio.NewWriter(w), TextOptions: o, at: r.At, authors: r.Authors}
+	t := &text{w: bufio.NewWriter(w), TextOptions: o, at: r.At, authors: r.Authors, unrecorded: r.Unrecorded}
 	t.findings(r.entries())
 	t.unknown(r.Unknown)
+	if r.ShowUnconfirmed {
+		t.unconfirmed(r.Unconfirmed)
+	}
+	t.advice(r.Findings)
 	for _, e := range r.Errors {
 		t.note("", marker{"error:", red}, e)
 	}
 	for _, warning := range r.Warnings {
 		t.note("", marker{"warning:", yellow}, warning)
 	}
-	if len(r.Errors)+len(r.Warnings) > 0 {
+	if n := len(r.Unconfirmed); n > 0 {
+		t.note("", marker{"note:", dim}, unconfirmedNote(n))
+	}
+	if len(r.Errors)+len(r.Warnings)+len(r.Unconfirmed) > 0 {
 		t.printf("\n")
 	}
 	t.summary(r)
@@ -51,6 +59,8 @@ type text struct {
 	w       *bufio.Writer
 	at      time.Time
 	authors map[object.Position]Author
+	// unrecorded says that nothing can be told of who wrote what.
+	unrecorded bool
 }
 
 func (t *text) printf(format string, args ...any) {
@@ -187,7 +197,7 @@ func (t *text) change(f entry, c differ.Change) {
 	if c.Pending != (differ.Pending{}) {
 		details = append(details, behind(c.Pending))
 	}
-	if c.Pending == (differ.Pending{}) || c.Writer.Manager != "" {
+	if (c.Pending == (differ.Pending{}) || c.Writer.Manager != "") && !t.unrecorded {
 		details = append(details, t.writer(c.Writer))
 	}
 	if c.Origin.File != "" {
@@ -295,16 +305,67 @@ func (t *text) age(at time.Time) (string, bool) {
 
 func exact(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05Z") }
 
+// unknown prints the objects that could not be compared, those of one reason
+// together.
 func (t *text) unknown(unknown []Unknown) {
+	var reasons []string
 	for _, u := range unknown {
-		if u.Object != (object.ID{}) {
-			t.heading(u.Object, u.Origin)
+		if !slices.Contains(reasons, u.Reason) {
+			reasons = append(reasons, u.Reason)
 		}
-		t.note("  ", marker{"?", purple}, "not compared: "+u.Reason)
 	}
-	if len(unknown) > 0 {
+	for _, reason := range reasons {
+		for _, u := range unknown {
+			if u.Reason == reason && u.Object != (object.ID{}) {
+				t.heading(u.Object, u.Origin)
+			}
+		}
+		t.note("  ", marker{"?", purple}, "not compared: "+reason)
 		t.printf("\n")
 	}
+}
+
+// unconfirmed prints what only the server could tell more of.
+func (t *text) unconfirmed(unconfirmed []Unconfirmed) {
+	for _, u := range unconfirmed {
+		t.heading(u.Object, u.Origin)
+		for _, p := range u.Paths {
+			t.lines(marker{"?", dim}, printable(p.String()), "", "perhaps the cluster's, perhaps somebody's")
+		}
+		t.printf("\n")
+	}
+}
+
+func unconfirmedNote(n int) string {
+	what := "1 object has values"
+	if n > 1 {
+		what = plural(n, "object") + " have values"
+	}
+	return what + " that the cluster may have filled in, or somebody: --show unconfirmed names them, and --confirm=dry-run asks the API server"
+}
+
+// advice prints what to do about each kind of finding.
+func (t *text) advice(findings []finding.Finding) {
+	var told []string
+	for _, f := range findings {
+		line := string(f.Rule) + ": " + f.Advice
+		if f.Advice == "" || slices.Contains(told, line) {
+			continue
+		}
+		told = append(told, line)
+	}
+	if len(told) == 0 {
+		return
+	}
+	slices.Sort(told)
+	t.printf("%s\n", t.paint(dim, "What to do:"))
+	for _, line := range told {
+		line = printable(line)
+		for i, part := range fold(line, t.Width-4) {
+			t.printf("%s\n", t.paint(dim, map[bool]string{true: "  ", false: "    "}[i == 0]+part))
+		}
+	}
+	t.printf("\n")
 }
 
 // note prints a sentence behind a marker, folded to the width.
@@ -361,7 +422,11 @@ func (t *text) summary(r Report) {
 		parts = append(parts, part{text: plural(n, "difference") + " ignored"})
 	}
 	if r.Source.Commit != "" {
-		parts = append(parts, part{text: "against commit " + printable(short(r.Source.Commit))})
+		against := "against commit "
+		if r.Source.WorkTree {
+			against = "against the work tree of commit "
+		}
+		parts = append(parts, part{text: against + printable(short(r.Source.Commit))})
 	}
 	t.parts(parts)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"strings"
@@ -59,6 +60,7 @@ func (o *declaredOptions) addRepositoryFlags(f *pflag.FlagSet) {
 type declared struct {
 	snapshot *gitsource.Snapshot
 	path     string
+	isDir    bool              // on disk, so that it may differ from the snapshot's commit
 	baseline v1alpha1.Baseline // zero without one
 	file     string            // of the Baseline
 	text     []byte            // of that file
@@ -97,7 +99,11 @@ func (o declaredOptions) load(ctx context.Context) (declared, error) {
 	if err != nil {
 		return d, err
 	}
+	d.isDir = o.dir != ""
 	d.path = path.Join(d.snapshot.Path, git.Path)
+	if _, err := fs.Stat(d.snapshot.FS(), d.path); errors.Is(err, fs.ErrNotExist) {
+		return d, fmt.Errorf("%s has no directory %s", d.snapshot, git.Path)
+	}
 	result, err := render.Render(ctx, d.snapshot.FS(), d.path, render.Options{})
 	if ctx.Err() != nil {
 		return d, ctx.Err()
@@ -230,7 +236,7 @@ func (d declared) report(assessments []assess.Assessment, outcome audit.Outcome,
 	r := report.Report{
 		At: now(),
 		Source: report.Source{
-			Repository: d.snapshot.URL, Ref: d.snapshot.Ref, Commit: d.snapshot.Commit, Path: d.path,
+			Repository: d.snapshot.URL, Ref: d.snapshot.Ref, Commit: d.snapshot.Commit, Path: d.path, WorkTree: d.isDir,
 		},
 		Verdicts: map[finding.Verdict]int{},
 		Errors:   lines(d.err),
@@ -240,6 +246,9 @@ func (d declared) report(assessments []assess.Assessment, outcome audit.Outcome,
 		r.Verdicts[a.Verdict]++
 		if a.Err != nil {
 			r.Unknown = append(r.Unknown, report.Unknown{Object: a.Declared.ID, Origin: a.Declared.Origin, Reason: a.Err.Error()})
+		}
+		if len(a.Unconfirmed) > 0 && a.Err == nil {
+			r.Unconfirmed = append(r.Unconfirmed, report.Unconfirmed{Object: a.Declared.ID, Origin: a.Declared.Origin, Paths: a.Unconfirmed})
 		}
 		for _, f := range a.Findings {
 			d.locate(a.Declared, f)

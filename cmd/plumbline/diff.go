@@ -97,7 +97,7 @@ func newDiffCommand(s streams) *cobra.Command {
 	o.declared.addFlags(f)
 	f.StringVar(&o.live, "live", "", "`file` with the live objects instead of a cluster, as kubectl get -o yaml --show-managed-fields writes it")
 	f.StringArrayVar(&o.deployers, "deployer", nil, "field `manager` whose writes carry out what git says; may be repeated (default: well-known deployment tools)")
-	f.StringArrayVar(&o.show, "show", nil, "`what` to show besides: controllers (the undeclared fields that controllers own) or ignored (what rules ignore); may be repeated")
+	f.StringArrayVar(&o.show, "show", nil, "`what` to show besides: controllers (the undeclared fields that controllers own), ignored (what rules ignore) or unconfirmed (values that may be the cluster's or somebody's); may be repeated")
 	f.BoolVar(&o.suggest, "suggest-ignore", false, "also print the narrowest rules that would ignore what was found at or above --fail-on, for spec.ignore of a Baseline")
 	f.StringVar(&o.confirm, "confirm", "", "`how` to confirm what differs: none, or dry-run (the API server is asked what it would store, which takes the rights to patch and create and writes nothing; default: spec.confirm of the Baseline, or none)")
 	f.StringVar(&o.failOn, "fail-on", "warning", "lowest `severity` that makes the exit code 1: info, warning or critical")
@@ -108,7 +108,7 @@ func newDiffCommand(s streams) *cobra.Command {
 	c.Flags().AddFlagSet(connection)
 	c.SetUsageFunc(usage(f, connection))
 	for _, name := range []string{"output", "show", "fail-on", "confirm"} {
-		values := map[string][]string{"output": {"text", "json", "yaml"}, "show": {"controllers", "ignored"}, "fail-on": {"info", "warning", "critical"}, "confirm": {confirmNone, confirmDryRun}}[name]
+		values := map[string][]string{"output": {"text", "json", "yaml"}, "show": {"controllers", "ignored", "unconfirmed"}, "fail-on": {"info", "warning", "critical"}, "confirm": {confirmNone, confirmDryRun}}[name]
 		_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	}
 	return c
@@ -152,11 +152,13 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 		return 0, err
 	}
 	options.Compare.Rewritten = rules != nil
-	assessments, outcome, warnings, err := o.compare(ctx, progress, pass{declared.objects, options, rules})
+	assessments, outcome, warnings, err := o.compare(ctx, progress, pass{declared.objects, &options, rules})
 	if err != nil {
 		return 0, err
 	}
 	r := declared.report(assessments, outcome, slices.Contains(o.show, "ignored"))
+	r.Unrecorded = options.Compare.Unrecorded
+	r.ShowUnconfirmed = slices.Contains(o.show, "unconfirmed")
 	if declared.err == nil && len(warnings) == 0 { // else not everything was compared
 		warnings = assess.Idle(options.Ignore, assessments)
 	}
@@ -185,8 +187,8 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 // pass is what one comparison is about.
 type pass struct {
 	objects []object.Object
-	options assess.Options
-	rules   *audit.Rules // nil without a Baseline
+	options *assess.Options // which the comparison completes
+	rules   *audit.Rules    // nil without a Baseline
 }
 
 // compare assesses the objects, and judges what else there is. Where a repository is
@@ -196,7 +198,12 @@ func (o diffOptions) compare(ctx context.Context, progress *progress, p pass) ([
 	if len(p.objects) == 0 {
 		return nil, outcome, nil, nil
 	}
-	live, err := o.source(ctx, progress, &p.options)
+	file, err := o.openDump()
+	if err != nil {
+		return nil, outcome, nil, fmt.Errorf("reading the live objects: %w", err)
+	}
+	defer file.Close()
+	live, err := o.source(ctx, progress, file, p.options)
 	if err != nil {
 		return nil, outcome, nil, err
 	}
@@ -208,7 +215,7 @@ func (o diffOptions) compare(ctx context.Context, progress *progress, p pass) ([
 		source = survey
 	}
 	progress.say(fmt.Sprintf("comparing %d objects", len(p.objects)))
-	assessments, err := assess.All(ctx, p.objects, source, p.options)
+	assessments, err := assess.All(ctx, p.objects, source, *p.options)
 	if ctx.Err() != nil {
 		return nil, outcome, nil, ctx.Err()
 	}
@@ -262,23 +269,23 @@ func (o diffOptions) rules() (assess.Options, error) {
 		switch what {
 		case "controllers":
 			options.Compare.ShowControllers = true
-		case "ignored":
+		case "ignored", "unconfirmed":
 		default:
-			return options, fmt.Errorf("--show: %q is not known: use controllers or ignored", what)
+			return options, fmt.Errorf("--show: %q is not known: use controllers, ignored or unconfirmed", what)
 		}
 	}
 	return options, nil
 }
 
-// source opens what the live objects come from and fills in the namespace that
-// it implies.
-func (o diffOptions) source(ctx context.Context, progress *progress, options *assess.Options) (audit.Lister, error) {
+// source opens what the live objects come from, the cluster or the file, and fills
+// in the namespace that it implies.
+func (o diffOptions) source(ctx context.Context, progress *progress, file object.File, options *assess.Options) (audit.Lister, error) {
 	options.Namespace = "default"
 	if o.live != "" {
 		if n := o.kube.Namespace; n != nil && *n != "" {
 			options.Namespace = *n
 		}
-		return o.dump(options)
+		return o.dump(file, options)
 	}
 	loader := o.kube.ToRawKubeConfigLoader()
 	config, err := loader.ClientConfig()
@@ -302,9 +309,40 @@ func (o diffOptions) source(ctx context.Context, progress *progress, options *as
 // nowhere is the server that the client library takes where none is configured.
 const nowhere = "http://localhost:8080"
 
+// dumpFile is the file with the live objects, from which they are read when they
+// are compared.
+type dumpFile interface {
+	object.File
+	io.Closer
+}
+
+// openDump opens the file with the live objects, if there is one. What a shell puts
+// in a file's place can be read but once, so it is kept.
+func (o diffOptions) openDump() (dumpFile, error) {
+	if o.live == "" {
+		return inMemory{}, nil
+	}
+	f, err := os.Open(o.live)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		return f, nil
+	}
+	defer f.Close()
+	data, err := io.ReadAll(f)
+	return inMemory{bytes.NewReader(data)}, err
+}
+
+// inMemory is what was read of a file.
+type inMemory struct{ *bytes.Reader }
+
+// Close does nothing.
+func (inMemory) Close() error { return nil }
+
 // dump reads the live objects from a file.
-func (o diffOptions) dump(options *assess.Options) (audit.Lister, error) {
-	objects, err := readDump(o.live)
+func (o diffOptions) dump(file object.File, options *assess.Options) (audit.Lister, error) {
+	objects, err := object.DecodeRaw(o.live, file)
 	if err != nil {
 		return nil, fmt.Errorf("reading the live objects: %w", err)
 	}
@@ -314,23 +352,6 @@ func (o diffOptions) dump(options *assess.Options) (audit.Lister, error) {
 	dump := assess.NewDump(objects)
 	options.Compare.Unrecorded = !dump.HasOwners()
 	return dump, nil
-}
-
-// readDump reads the objects of a file, or of what a shell puts in a file's place.
-func readDump(name string) ([]object.Raw, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-		return object.DecodeRaw(name, f)
-	}
-	data, err := io.ReadAll(f)
-	if err != nil {
-		return nil, err
-	}
-	return object.DecodeRaw(name, bytes.NewReader(data))
 }
 
 // cacheDir is where schemas are kept between runs: a directory of our own in

@@ -100,8 +100,13 @@ func begin(ctx context.Context, s streams, o diffOptions) error {
 // look fills in the namespaces of the declared objects and returns those that are in
 // the cluster.
 func (o diffOptions) look(ctx context.Context, progress *progress, facts *starter.Facts) ([]object.Object, error) {
+	file, err := o.openDump()
+	if err != nil {
+		return nil, fmt.Errorf("reading the live objects: %w", err)
+	}
+	defer file.Close()
 	var options assess.Options
-	source, err := o.source(ctx, progress, &options)
+	source, err := o.source(ctx, progress, file, &options)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ import (
 const exitInterrupted = 130
 
 func main() {
+	collectLate()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	code := run(ctx, streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, os.Args)
 	stop()

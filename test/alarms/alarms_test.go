@@ -12,9 +12,11 @@
 //	crd FILE               install CustomResourceDefinitions and wait for their schemas
 //	webhook FILE PATCH     install webhook configurations that answer with a JSON patch
 //	answers FILE           let plumbline see other answers of the API server
+//	confirm                from here on, the API server is asked to confirm
 //	git DIR                from here on, git has what DIR has
 //	repeat N FILE INTO     append FILE to INTO N times, $I being the number
-//	quiet                  nothing is found
+//	quiet                  nothing is found, and nothing left that only the API server could tell
+//	presumed               nothing is found, and some is left; prints what
 //	infos                  nothing above info is found; prints what is
 //	drift                  something is found; prints it
 //
@@ -95,7 +97,7 @@ func prepare(e *testscript.Env, p *player, way string) error {
 }
 
 var (
-	quietStep = regexp.MustCompile(`(?m)^(\[.*\] )?(quiet|infos)$`)
+	quietStep = regexp.MustCompile(`(?m)^(\[.*\] )?(quiet|presumed|infos)$`)
 	twinStep  = regexp.MustCompile(`(?m)^(\[.*\] )?drift\n(\[.*\] )?cmp stdout `)
 )
 

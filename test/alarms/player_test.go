@@ -27,6 +27,7 @@ type player struct {
 	flags     []string // of kubectl apply, when the deployer applies
 	// connection are plumbline's flags where it is not to ask the API server itself.
 	connection []string
+	confirms   bool // the API server is asked
 }
 
 type playerKey struct{}
@@ -52,6 +53,10 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"crd":     command(installDefinitions),
 	"webhook": command(installWebhook),
 	"answers": command(changeAnswers),
+	"confirm": command(func(p *player, _ *testscript.TestScript, _ []string) error {
+		p.confirms = true
+		return nil
+	}),
 	"git": command(func(p *player, ts *testscript.TestScript, args []string) error {
 		if err := os.RemoveAll(filepath.Join(p.dir, "git")); err != nil {
 			return err
@@ -61,9 +66,10 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"repeat": command(func(_ *player, ts *testscript.TestScript, args []string) error {
 		return repeat(args[0], ts.ReadFile(args[1]), ts.MkAbs(args[2]))
 	}),
-	"quiet": judging(0, func(severities map[string]bool) bool { return len(severities) == 0 }),
-	"infos": judging(0, func(severities map[string]bool) bool { return len(severities) == 1 && severities["info"] }),
-	"drift": judging(1, func(severities map[string]bool) bool { return severities["warning"] && !severities["unknown"] }),
+	"quiet":    judging(0, func(severities map[string]bool) bool { return len(severities) == 0 }),
+	"presumed": judging(0, func(severities map[string]bool) bool { return len(severities) == 1 && severities["unconfirmed"] }),
+	"infos":    judging(0, func(severities map[string]bool) bool { return len(severities) == 1 && severities["info"] }),
+	"drift":    judging(1, func(severities map[string]bool) bool { return severities["warning"] && !severities["unknown"] }),
 }
 
 func playerOf(ts *testscript.TestScript) *player { return ts.Value(playerKey{}).(*player) }
@@ -126,13 +132,20 @@ type report struct {
 		Object         struct{ Kind, Name string }
 		Changes        []struct{ Path, Manager string }
 	}
-	Unknown          []struct{ Reason string }
+	Unknown     []struct{ Reason string }
+	Unconfirmed []struct {
+		Object struct{ Kind, Name string }
+		Paths  []string
+	}
 	Errors, Warnings []string
 }
 
 // diff compares git with the cluster and returns the report and the exit code.
 func (p *player) diff() (report, int, error) {
 	args := append([]string{"diff", "-o", "json", "-n", p.namespace, filepath.Join(p.dir, "git")}, p.connection...)
+	if p.confirms {
+		args = append(args, "--confirm=dry-run", "--cache-dir", filepath.Join(p.dir, "cache"))
+	}
 	run := exec.Command(plumbline, args...)
 	run.Env = append(os.Environ(), "KUBECONFIG="+p.user.Kubeconfig, "HOME="+env.Dir)
 	var out, stderr bytes.Buffer
@@ -169,6 +182,11 @@ func (r report) lines(namespace string) []string {
 	}
 	for _, u := range r.Unknown {
 		lines = append(lines, "unknown "+u.Reason)
+	}
+	for _, u := range r.Unconfirmed {
+		for _, path := range u.Paths {
+			lines = append(lines, fmt.Sprintf("unconfirmed %s/%s %s", u.Object.Kind, u.Object.Name, path))
+		}
 	}
 	for _, e := range slices.Concat(r.Errors, r.Warnings) {
 		lines = append(lines, "error "+e)

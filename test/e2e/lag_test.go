@@ -253,9 +253,7 @@ func TestLagOfWhatIsKnown(t *testing.T) {
 	for _, text := range []string{configMap("shop", "a", "1"), "kind: [", configMap("shop", "a", "2")} {
 		commits = append(commits, repo.Commit(gitsourcetest.Commit{Files: map[string]string{"a.yaml": text}}))
 	}
-	live := filepath.Join(write(t, map[string]string{"live.yaml": strings.Replace(configMap("shop", "a", "1"), "  name: a",
-		`  managedFields: [{manager: ci-deploy, operation: Apply, time: "2026-03-04T10:30:00Z", fieldsV1: {"f:data": {"f:key": {}}}}]
-  name: a`, 1)}), "live.yaml")
+	live := dumpOfFirst(t)
 	for _, c := range []struct {
 		name    string
 		source  []string
@@ -275,6 +273,42 @@ func TestLagOfWhatIsKnown(t *testing.T) {
 			t.Errorf("of %s: exit %d:\n%s%s", c.name, r.code, r.stdout, r.stderr)
 		}
 	}
+}
+
+// dumpOfFirst is a dump in which the deployer left a ConfigMap with the value 1.
+func dumpOfFirst(t *testing.T) string {
+	t.Helper()
+	text := strings.Replace(configMap("shop", "a", "1"), "  name: a",
+		`  managedFields: [{manager: ci-deploy, operation: Apply, time: "2026-03-04T10:30:00Z", fieldsV1: {"f:data": {"f:key": {}}}}]
+  name: a`, 1)
+	return filepath.Join(write(t, map[string]string{"live.yaml": text}), "live.yaml")
+}
+
+// TestLagOfFifty wants the deployer to lag behind fifty commits and no more, unless
+// somebody says otherwise.
+func TestLagOfFifty(t *testing.T) {
+	t.Parallel()
+	repo := gitsourcetest.NewRepo(t)
+	commit := func(value int) {
+		repo.Commit(gitsourcetest.Commit{Files: map[string]string{"a.yaml": configMap("shop", "a", fmt.Sprint(value))}})
+	}
+	live := dumpOfFirst(t)
+	told := func(want string, flags ...string) {
+		t.Helper()
+		report, r := diff(t, "", append(flags, "--git", repo.Dir, "--live", live)...)
+		if len(report.Findings) != 1 || report.Findings[0].Rule != want {
+			t.Errorf("%v: want %s:\n%s%s", flags, want, r.stdout, r.stderr)
+		}
+	}
+	for value := range 51 {
+		commit(value + 1)
+	}
+	told("drift/pending")
+	told("drift/modified", "--lag=49")
+	told("drift/modified", "--lag=0")
+	commit(52)
+	told("drift/modified")
+	told("drift/pending", "--lag=51")
 }
 
 // TestTamperingBesideLag lets a person change what lags behind: what the person

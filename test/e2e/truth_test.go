@@ -453,6 +453,10 @@ func TestDump(t *testing.T) {
 	report, r = compare(dump("configmap/a", "deployment/web", "--show-managed-fields"))
 	verdicts(t, report, r, 1, map[string]int{"InSync": 2, "Missing": 1})
 
+	report, r = compare(dump("configmap/a", "--show-managed-fields"))
+	verdicts(t, report, r, 3, map[string]int{"InSync": 1, "Unknown": 2})
+	reasons(t, report, "the dump")
+
 	report, r = diff(t, "/nonexistent", dir, "-n", "elsewhere", "--live", all)
 	verdicts(t, report, r, 3, map[string]int{"Unknown": 3})
 	reasons(t, report, "elsewhere")

@@ -18,7 +18,7 @@ func (t truth) declaredPart(said []differ.Change) []string {
 	changes := told(said, differ.Modified, differ.Removed, differ.Contested)
 	released, lost := told(said, differ.Released), places{}
 	for _, c := range said {
-		if fresh := valuesAt(t.untouched.Object, c.Path); c.Op == differ.Modified && len(fresh) == 1 && loses(c.Declared, fresh[0]) {
+		if fresh := valuesAt(t.untouched.Object, c.Path); (c.Op == differ.Modified || c.Op == differ.Contested) && len(fresh) == 1 && loses(c.Declared, fresh[0]) {
 			lost[spelled(c.Path)] = true
 		}
 	}
@@ -31,7 +31,7 @@ func (t truth) declaredPart(said []differ.Change) []string {
 	}
 	maps.Copy(changed, t.byApply.removed)
 	for _, p := range changes.sorted() {
-		if !changed.covered(p) && !t.ignored(p) && !t.dropped.covered(p) && !lost[p] {
+		if !changed.covered(p) && !t.ignored(p) && !t.dropped.covered(p) && !lost[p] && !added[twin(p)] && !(twin(p) != p && t.declared[twin(p)]) {
 			wrong = append(wrong, "declared: false alarm about "+p)
 		}
 	}
@@ -121,7 +121,8 @@ func (t truth) releases(said []differ.Change) []string {
 		}
 	}
 	for _, q := range released.sorted() {
-		if who := roles(t.among(q)); !t.byApply.removed.covered(q) && !who[Deployer] && !who[Impostor] && !t.emptied.covered(q) && !t.ledger.masked {
+		deploys := func(t touch) bool { return t.Role == Deployer || t.Role == Impostor }
+		if who := roles(t.among(q)); !t.byApply.removed.covered(q) && !t.ledger.touched(q, 0, deploys) && !who[Deployer] && !who[Impostor] && !t.emptied.covered(q) && !t.ledger.masked {
 			wrong = append(wrong, "released: false alarm about "+q)
 		}
 	}
@@ -166,15 +167,17 @@ func (t truth) duty(p string) duty {
 		return silence
 	case !meant(holds), who[server], t.emptied[p]:
 		return liberty
-	case t.ledger.masked, !recorded(holds) && t.unrecorded(p):
+	case t.ledger.masked, !recorded(holds) && (t.unrecorded(p) || t.serversChoice(p)):
 		return liberty
+	case t.serversChoice(p) && !who[Person]:
+		return liberty // once chosen it stays
 	case t.live.GetKind() == "Lease" && beneath(p, ".spec"):
 		return liberty // is written by whoever holds the lease
 	case who[Impostor] && !who[Person]:
 		return impostor
 	case t.ledger.touched(p, last(holds).number+1, func(t touch) bool { return t.Way != Apply && !who[t.Role] }):
 		return liberty // somebody asked for what was there already, and the server may have recorded that
-	case who[Controller] && len(who) == 1 && recorded(holds), slices.ContainsFunc(holds, func(h hold) bool { return h.Way == Scale && h.recorded }):
+	case who[Controller] && len(who) == 1 && recorded(holds):
 		return silence
 	case who[Controller], slices.ContainsFunc(holds, func(h hold) bool { return h.Way == Scale }):
 		return liberty
@@ -209,7 +212,7 @@ func (t truth) unrecorded(p string) bool {
 // controllers and the server, and nothing else.
 func (t truth) undeclared(said []differ.Change) verdict {
 	var v verdict
-	mentioned, added := told(said, differ.Added, differ.Released), told(said, differ.Added)
+	mentioned, added := told(said, differ.Added, differ.Released), told(t.named(said), differ.Added)
 	all, allowed, quiet := t.byApply.present(), places{}, places{}
 	maps.Copy(all, t.byApply.removed)
 	for _, p := range t.beside.present().sorted() {
@@ -232,7 +235,7 @@ func (t truth) undeclared(said []differ.Change) verdict {
 		}
 	}
 	for _, q := range added.sorted() {
-		if !allowed.covered(q) && !t.emptied.covered(q) {
+		if !allowed.covered(q) && !t.emptied.covered(q) && !t.chosen(q) {
 			v.wrong = append(v.wrong, fmt.Sprintf("undeclared: false alarm about %s (%s)", q, writersOf(t.ledger.around(q))))
 		}
 		for _, p := range quiet.sorted() {
@@ -242,6 +245,35 @@ func (t truth) undeclared(said []differ.Change) verdict {
 		}
 	}
 	return v
+}
+
+// named are the changes but for those that are said to be by nobody, where a record
+// was given that name: what it is about may be anybody's.
+func (t truth) named(said []differ.Change) []differ.Change {
+	return slices.DeleteFunc(slices.Clone(said), func(c differ.Change) bool { return t.ledger.renamed && c.Writer.Manager == nobody })
+}
+
+// chosen tells whether somebody asked for what the server chooses itself where
+// nobody does: whether that is another value than it would have chosen is known to
+// nobody.
+func (t truth) chosen(q string) bool {
+	asked := t.ledger.touched(q, 0, func(t touch) bool { return t.Role != Deployer })
+	return asked && (t.serversChoice(q) || t.declared.covered(q)) // or added the second of two items with one key
+}
+
+// serversChoice tells whether the server chooses a value of its own for a place, without
+// a record, and keeps it.
+func (t truth) serversChoice(p string) bool {
+	switch t.live.GetKind() {
+	case "Service":
+		return slices.Contains([]string{".spec.clusterIP", ".spec.clusterIPs", ".spec.ipFamilies", ".spec.ipFamilyPolicy", ".spec.healthCheckNodePort"}, p) ||
+			strings.HasSuffix(p, ".nodePort")
+	case "Job":
+		return p == ".spec.selector"
+	case "Pod":
+		return strings.HasPrefix(p, ".spec.") && strings.Contains(p, ".volumeMounts")
+	}
+	return false
 }
 
 // twin is the place at which the server keeps the same value under another name.

@@ -39,7 +39,7 @@ type truth struct {
 	declared                 places     // what git declares
 	blank                    places     // of these, where git leaves a place to be filled in
 	zero                     places     // of these, where git says 0, which some fields take for nothing
-	dropped                  places     // of these, what the server does not store, though it says something
+	dropped                  places     // of these, what the server does not store
 	null                     places     // of these, where git says null, which is as good as nothing
 	present                  places     // what the live object has
 	emptied                  places     // where the live object has an empty value that an untouched one has not
@@ -121,8 +121,10 @@ func (r *run) truth(ctx context.Context) (truth, error) {
 	t.blank = t.declared.without(meaning)
 	t.null = t.declared.without(of(without(git, func(v any) bool { return v == nil })))
 	t.zero = t.declared.without(of(without(git, func(v any) bool { return v == int64(0) || v == 0.0 })))
-	t.dropped = meaning.without(expected)
-	t.emptied = t.present.without(of(nonEmpty(r.live))).without(expected)
+	t.dropped = t.declared.without(t.null).without(expected)
+	t.emptied = of(r.live)
+	maps.Copy(t.emptied, t.beside.present()) // which has empty lists too
+	t.emptied = t.emptied.without(of(nonEmpty(r.live))).without(expected)
 	return t, err
 }
 
@@ -154,9 +156,7 @@ func (r *run) filledIn(ctx context.Context, p string) (bool, error) {
 		return false, err
 	}
 	without = stripped(without)
-	for _, allocated := range [][]string{{"spec", "clusterIP"}, {"spec", "clusterIPs"}} {
-		unstructured.RemoveNestedField(without.Object, allocated...)
-	}
+	withoutAllocated(without)
 	fresh := r.world.name(r.git.GetKind())
 	without.Object = renamed(without.Object, r.name, fresh)
 	made, err := resource.Create(ctx, without, metav1.CreateOptions{FieldManager: ci, DryRun: []string{metav1.DryRunAll}})
@@ -174,6 +174,20 @@ func (r *run) filledIn(ctx context.Context, p string) (bool, error) {
 	all := d.present()
 	maps.Copy(all, d.removed)
 	return !all.covered(p), nil
+}
+
+// withoutAllocated leaves out what no two Services can have.
+func withoutAllocated(o *unstructured.Unstructured) {
+	for _, allocated := range []string{"clusterIP", "clusterIPs", "healthCheckNodePort"} {
+		unstructured.RemoveNestedField(o.Object, "spec", allocated)
+	}
+	spec, _ := o.Object["spec"].(map[string]any)
+	ports, _ := spec["ports"].([]any)
+	for _, port := range ports {
+		if fields, ok := port.(map[string]any); ok && o.GetKind() == "Service" {
+			delete(fields, "nodePort")
+		}
+	}
 }
 
 // said is what the differ says.

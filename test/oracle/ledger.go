@@ -11,6 +11,8 @@ type ledger struct {
 	// masked is set once a record was forged to say that it is that of somebody
 	// who may write: from then on nobody can be wanted to know better.
 	masked bool
+	// renamed is set once a record was given a name that is nobody's.
+	renamed bool
 }
 
 // hold is one writer's claim to the value of a place: it wrote that value, or

@@ -140,11 +140,16 @@ func (s Step) forges() bool {
 	return false
 }
 
+// renames tells whether the step gives a record another name.
+func (s Step) renames() bool { return slices.ContainsFunc(s.Patch, Operation.renames) }
+
 // masks tells whether the step gives a record the name of somebody who may write.
 func (s Step) masks() bool {
-	return slices.ContainsFunc(s.Patch, func(o Operation) bool {
-		return strings.HasPrefix(o.Path, "/metadata/managedFields/") && strings.HasSuffix(o.Path, "/manager") && o.Value != nobody
-	})
+	return slices.ContainsFunc(s.Patch, func(o Operation) bool { return o.renames() && o.Value != nobody })
+}
+
+func (o Operation) renames() bool {
+	return strings.HasPrefix(o.Path, "/metadata/managedFields/") && strings.HasSuffix(o.Path, "/manager")
 }
 
 // nobody is a manager's name that means nothing.

@@ -158,6 +158,7 @@ func (r *run) note(s Step, before, asked, after *unstructured.Unstructured) erro
 		r.ledger.forgetClientSide()
 	}
 	r.ledger.masked = r.ledger.masked || s.masks()
+	r.ledger.renamed = r.ledger.renamed || s.renames() && !s.masks()
 	return nil
 }
 

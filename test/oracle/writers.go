@@ -1,10 +1,15 @@
 package oracle
 
 import (
+	"cmp"
 	"fmt"
+	"path"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"plumbline.dev/plumbline/differ"
 )
@@ -21,8 +26,17 @@ func (t truth) writers(said []differ.Change) []string {
 			continue
 		}
 		q := spelled(c.Path)
+		if t.ignored(q) || c.Writer.Manager == nobody && t.ledger.renamed {
+			continue // no record is kept, or one was made up
+		}
 		holds := slices.DeleteFunc(t.ledger.around(q), func(h hold) bool { return h.Role == server || h.Manager == "" || !h.meant })
 		changers := slices.DeleteFunc(slices.Clone(holds), func(h hold) bool { return h.again })
+		if c.Writer.Manager == "" && (slices.ContainsFunc(holds, func(h hold) bool { return h.Way == Scale }) || len(valuesAt(t.live.Object, c.Path[:len(c.Path)-1])) > 1) {
+			continue // whoever scales leaves no record where nobody owned the field, nor does who writes two items with one key
+		}
+		if c.Writer.Manager == "" && t.live.GetKind() == "Secret" && strings.HasPrefix(q, ".data.") {
+			continue // the record of a stringData goes with anybody's apply
+		}
 		if len(changers) == 0 || !recorded(holds) || roles(holds)[Impostor] {
 			continue
 		}
@@ -42,7 +56,7 @@ func (t truth) mayBe(w differ.Writer, place string, last hold, holds []hold) boo
 	toucher := func(t touch) bool { return named(t.Step) }
 	return slices.ContainsFunc(holds, func(h hold) bool { return h.number >= last.number && named(h.Step) }) ||
 		t.ledger.touched(place, last.number, toucher) ||
-		!t.written(w.Manager).Before(t.written(last.Manager)) && (t.ledger.touched(place, 0, toucher) || t.respelled(place))
+		!t.written(w.Manager, w.Operation == "Apply", "").Before(t.written(last.Manager, last.Way == Apply, cmp.Or(last.Version, t.live.GroupVersionKind().Version))) && (t.ledger.touched(place, 0, toucher) || t.respelled(place))
 }
 
 // respelled tells whether the server spells a place anew at every write, for the sake
@@ -52,11 +66,13 @@ func (t truth) respelled(place string) bool {
 }
 
 // written is when the server says that the manager last wrote anything but the
-// status.
-func (t truth) written(manager string) time.Time {
+// status, by apply or otherwise, in a version of the API if that is given.
+func (t truth) written(manager string, apply bool, version string) time.Time {
 	var last time.Time
 	for _, record := range t.live.GetManagedFields() {
-		if record.Manager == manager && record.Subresource != "status" && record.Time != nil && record.Time.After(last) {
+		applies := record.Operation == metav1.ManagedFieldsOperationApply
+		is := record.Manager == manager && applies == apply && record.Subresource != "status" && path.Base(record.APIVersion) == cmp.Or(version, path.Base(record.APIVersion))
+		if is && record.Time != nil && record.Time.After(last) {
 			last = record.Time.Time
 		}
 	}

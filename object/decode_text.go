@@ -1,0 +1,202 @@
+package object
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// textDecoder turns the JSON of an object into content, as Decode does. The text is
+// known to be right: whoever found it has read all of it. It is read again without
+// a word about what would be wrong, which takes half the time.
+type textDecoder struct {
+	text  []byte
+	at    int
+	depth int
+	names map[string]string // the keys so far, of this object and others: most come again
+}
+
+// maxNames bounds the keys that are remembered.
+const maxNames = 10_000
+
+var textDecoders = sync.Pool{New: func() any { return &textDecoder{names: map[string]string{}} }}
+
+// read decodes an object of a file.
+func (d *textDecoder) read(r Raw) (map[string]any, error) {
+	d.text = slices.Grow(d.text[:0], int(r.length))[:r.length]
+	if _, err := r.file.ReadAt(d.text, r.offset); err != nil {
+		return nil, err
+	}
+	if d.text[0] == '-' {
+		content, ok := simpleItem(d.text)
+		if !ok {
+			return nil, errChanged
+		}
+		return content, nil
+	}
+	if len(d.names) > maxNames {
+		clear(d.names)
+	}
+	d.at, d.depth = 0, 0
+	value, err := d.value()
+	content, _ := value.(map[string]any)
+	return content, err
+}
+
+// next returns the next byte that is not white space, and 0 behind the last.
+func (d *textDecoder) next() byte {
+	for ; d.at < len(d.text); d.at++ {
+		switch c := d.text[d.at]; c {
+		case ' ', '\n', '\t', '\r':
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+func (d *textDecoder) value() (any, error) {
+	switch d.next() {
+	case '{':
+		return d.mapping()
+	case '[':
+		return d.list()
+	case '"':
+		return d.string()
+	default:
+		return d.word()
+	}
+}
+
+func (d *textDecoder) mapping() (any, error) {
+	m := map[string]any{}
+	err := d.children('}', func() error {
+		if d.next() != '"' {
+			return errChanged
+		}
+		name, err := d.name()
+		if err != nil {
+			return err
+		}
+		if d.next() != ':' {
+			return errChanged
+		}
+		d.at++
+		m[name], err = d.value()
+		return err
+	})
+	return m, err
+}
+
+func (d *textDecoder) list() (any, error) {
+	list := []any{}
+	err := d.children(']', func() error {
+		v, err := d.value()
+		list = append(list, v)
+		return err
+	})
+	return list, err
+}
+
+// children reads what stands up to the end of an object or a list.
+func (d *textDecoder) children(end byte, child func() error) error {
+	if d.depth++; d.depth > maxDepth {
+		return errChanged
+	}
+	d.at++
+	for d.next() != end {
+		if err := child(); err != nil {
+			return err
+		}
+		if d.next() == ',' {
+			d.at++
+		}
+	}
+	d.at++
+	d.depth--
+	return nil
+}
+
+// quoted returns a text with its quotes.
+func (d *textDecoder) quoted() ([]byte, error) {
+	begin := d.at
+	for d.at++; d.at < len(d.text); {
+		end := bytes.IndexByte(d.text[d.at:], '"')
+		if end < 0 {
+			break
+		}
+		escape := bytes.IndexByte(d.text[d.at:d.at+end], '\\')
+		if escape < 0 {
+			d.at += end + 1
+			return d.text[begin:d.at], nil
+		}
+		d.at += escape + 2
+	}
+	return nil, errChanged
+}
+
+func (d *textDecoder) string() (string, error) {
+	quoted, err := d.quoted()
+	if err != nil {
+		return "", err
+	}
+	return unquote(quoted)
+}
+
+func (d *textDecoder) name() (string, error) {
+	quoted, err := d.quoted()
+	if err != nil {
+		return "", err
+	}
+	if name, ok := d.names[string(quoted)]; ok {
+		return name, nil
+	}
+	name, err := unquote(quoted)
+	d.names[string(quoted)] = name
+	return name, err
+}
+
+func unquote(quoted []byte) (string, error) {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return string(quoted[1 : len(quoted)-1]), nil
+	}
+	text, err := jsontext.AppendUnquote(nil, quoted)
+	return string(text), err
+}
+
+// word reads what is neither quoted nor has children.
+func (d *textDecoder) word() (any, error) {
+	begin := d.at
+	for d.at < len(d.text) && strings.IndexByte(",]} \n\t\r", d.text[d.at]) < 0 {
+		d.at++
+	}
+	switch word := string(d.text[begin:d.at]); word {
+	case "null":
+		return nil, nil
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	default:
+		return number(word)
+	}
+}
+
+// number returns an integer where it is spelled as one and fits.
+func number(text string) (any, error) {
+	if !strings.ContainsAny(text, ".eE") {
+		if i, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return i, nil
+		}
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return nil, errors.New("a number is too large")
+	}
+	return f, nil
+}
