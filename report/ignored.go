@@ -39,7 +39,7 @@ func rulesYAML(rules []v1alpha1.Ignore) (string, error) {
 		return "", err
 	}
 	var n yaml.Node // JSON is YAML, and its fields are in the order of the type's
-	if err := yaml.Unmarshal(text, &n); err != nil {
+	if err := yaml.Unmarshal(escaped(text), &n); err != nil {
 		return "", err
 	}
 	plain(&n)
