@@ -97,6 +97,8 @@ func dependent(live object.Object, parent, name string, siblings map[string]any,
 		return ofJob(name, siblings, v)
 	case kind == "CustomResourceDefinition" && parent == "names":
 		return ofNames(name, siblings, v)
+	case kind == "ResourceSlice" && name == "value": // of a capacity
+		return v == "0"
 	case kind == "ServiceAccount" && name == "secrets":
 		return areTokens(live.ID.Name, v)
 	}

@@ -87,10 +87,11 @@ func (w *walker) within(declared, live any, n *node, in whole) bool {
 func (w *walker) fieldsWithin(declared, live map[string]any, n *node, in whole) bool {
 	for name, v := range declared {
 		l, ok := live[name]
+		null := v == nil && n.nullable(name) // a value of its own
 		switch {
-		case !ok && !w.mayLack(v):
+		case !ok && (!w.mayLack(v) || null && !w.updates()):
 			return false
-		case ok && w.unsaid(v) && w.isDefault(in.field, name, l, live, n):
+		case ok && w.unsaid(v) && !null && w.isDefault(in.field, name, l, live, n):
 		case ok && !w.within(v, l, n.field(name), whole{name, in.open}):
 			return false
 		}
