@@ -224,6 +224,14 @@ func (j *judgement) postures() {
 
 // runs looks at what Pods run.
 func (j *judgement) runs(ctx context.Context) {
-	found, unjudged := j.running.Find(running.World{Live: j.survey.everything(), Now: j.now, Newest: j.newest(ctx)})
+	rogues, unlike := map[object.ID]bool{}, map[object.ID]bool{}
+	for _, f := range j.found {
+		rogues[f.Object] = rogues[f.Object] || f.Rule == finding.RogueObject
+		unlike[f.Object] = unlike[f.Object] || f.Rule.In("rogue")
+	}
+	found, unjudged := j.running.Find(running.World{Live: j.survey.everything(), Now: j.now, Newest: j.newest(ctx), Unlike: unlike})
+	found = slices.DeleteFunc(found, func(f finding.Finding) bool { // it is nobody's replica
+		return f.Rule == finding.RuntimeOutlier && rogues[f.Object]
+	})
 	j.found, j.unjudged = append(j.found, found...), append(j.unjudged, unjudged...)
 }

@@ -143,7 +143,7 @@ func (j *judge) tellPod(w *workload, children []object.ID) {
 	severity := finding.Warning
 	texts := make([]string, 0, len(w.fails))
 	for _, f := range w.fails {
-		texts = append(texts, f.text)
+		texts = append(texts, f.String())
 		if f.grave {
 			severity = finding.Critical
 		}
@@ -157,9 +157,28 @@ func (j *judge) tellPod(w *workload, children []object.ID) {
 	}
 	j.add(finding.Finding{
 		Rule: finding.PosturePodSecurity, Severity: severity, Object: w.id, Children: children,
-		Message: fmt.Sprintf("%s below the Pod Security Standard %s: %s", what, j.pods, strings.Join(texts, "; ")),
-		Advice:  "set the securityContext that the standard wants, or exempt the workload with the reason why it cannot",
+		Message: fmt.Sprintf("%s below the Pod Security Standard %s: %s", what, j.pods, brief(w.fails)),
+		Advice:  "set what the standard wants, or exempt the workload with the reason why it cannot have it: " + strings.Join(texts, "; "),
 	})
+}
+
+// brief names what fails: one check with its details, of more the worst by their names.
+func brief(fails []fail) string {
+	if len(fails) == 1 {
+		return fails[0].String()
+	}
+	var names []string
+	for _, grave := range []bool{true, false} {
+		for _, f := range fails {
+			if f.grave == grave {
+				names = append(names, f.name)
+			}
+		}
+	}
+	if more := len(names) - 3; more > 0 {
+		names = append(names[:3], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
 }
 
 // unlikeGit is said of what is wrong with a declared object in the cluster only.

@@ -76,8 +76,15 @@ func (s *standard) String() string {
 
 // fail is a check that a Pod does not pass.
 type fail struct {
-	text  string
-	grave bool
+	name, detail string
+	grave        bool
+}
+
+func (f fail) String() string {
+	if f.detail == "" {
+		return f.name
+	}
+	return f.name + " (" + f.detail + ")"
 }
 
 // judge returns the checks that a Pod or a template fails, in the standard's order.
@@ -107,12 +114,8 @@ func (s *standard) judge(t template) ([]fail, error) {
 func failed(results []policy.CheckResult) []fail {
 	var fails []fail
 	for _, r := range results {
-		switch {
-		case r.Allowed:
-		case r.ForbiddenDetail == "":
-			fails = append(fails, fail{text: r.ForbiddenReason})
-		default:
-			fails = append(fails, fail{text: r.ForbiddenReason + " (" + r.ForbiddenDetail + ")"})
+		if !r.Allowed {
+			fails = append(fails, fail{name: r.ForbiddenReason, detail: r.ForbiddenDetail})
 		}
 	}
 	return fails

@@ -98,8 +98,11 @@ func (o *outliers) compare(name string, form func(*pod) map[string]any) bool {
 	for i, p := range o.pods {
 		forms[i] = form(p)
 	}
-	usual, odd := majority(forms, sameFields)
-	what := "the Pod"
+	usual, odd := o.usual(forms)
+	what, others := "the Pod", "most Pods"
+	if 2*len(odd) >= len(forms) {
+		others = "the Pods that are as the template says,"
+	}
 	if name != "" {
 		what = fmt.Sprintf("container %q", name)
 	}
@@ -112,10 +115,35 @@ func (o *outliers) compare(name string, form func(*pod) map[string]any) bool {
 		case forms[usual] == nil:
 			o.tell(o.pods[i], name, finding.Warning, "%s is in this Pod and not in most of %s", what, o.whose)
 		default:
-			o.tell(o.pods[i], name, finding.Warning, "%s is not as in most Pods of %s: %s", what, o.whose, differing(forms[i], forms[usual]))
+			o.tell(o.pods[i], name, finding.Warning, "%s is not as in %s of %s: %s", what, others, o.whose, differing(forms[i], forms[usual]))
 		}
 	}
 	return len(odd) == 0
+}
+
+// usual returns the index of the form that is right, -1 where that cannot be told, and
+// those of the others: by the Pods that are as their template says, if any are, and by
+// the majority.
+func (o *outliers) usual(forms []map[string]any) (usual int, odd []int) {
+	var known []map[string]any
+	var at []int
+	for i, p := range o.pods {
+		if !o.world.Unlike[p.id] {
+			known, at = append(known, forms[i]), append(at, i)
+		}
+	}
+	if len(known) == 0 || len(known) == len(forms) {
+		return majority(forms, sameFields)
+	}
+	if usual, _ = majority(known, sameFields); usual < 0 {
+		return majority(forms, sameFields)
+	}
+	for i := range forms {
+		if !sameFields(forms[at[usual]], forms[i]) {
+			odd = append(odd, i)
+		}
+	}
+	return at[usual], odd
 }
 
 // other returns the first form that is not that of i.

@@ -36,6 +36,9 @@ type World struct {
 	// Newest are what images name in their registries now, by the image as a Pod's
 	// specification spells it. Of what is not here nothing is said.
 	Newest map[string]Named
+	// Unlike are the Pods that were compared with their template and found to be
+	// something else, if anybody has: those are the odd ones, however many they are.
+	Unlike map[object.ID]bool
 }
 
 // Named is what an image's tag names.

@@ -139,6 +139,26 @@ func TestAlike(t *testing.T) {
 	}
 }
 
+// TestUnlike has two Pods, of which one is known not to be as its template says: only
+// that one is told of, however few the others are.
+func TestUnlike(t *testing.T) {
+	p, err := running.New(everything)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pods := replicas(3)
+	unlike := map[object.ID]bool{}
+	for _, pod := range pods[1:] {
+		pod.Content["spec"].(map[string]any)["hostPID"] = true
+		unlike[pod.ID] = true
+	}
+	want := "warning runtime/outlier Pod shop/web-1-00001 []\n  the Pod is not as in the Pods that are as the template says, of ReplicaSet web-0: hostPID\n" +
+		"warning runtime/outlier Pod shop/web-1-00002 []\n  the Pod is not as in the Pods that are as the template says, of ReplicaSet web-0: hostPID\n"
+	if d := cmp.Diff(want, told(p.Find(running.World{Live: pods, Now: now, Unlike: unlike}))); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+}
+
 // BenchmarkFind is all rules over 5,000 Pods in groups of ten.
 func BenchmarkFind(b *testing.B) {
 	p, err := running.New(everything)

@@ -81,8 +81,8 @@ func prepare(e *testscript.Env, p *player, way string) error {
 	}
 	replacer := strings.NewReplacer(
 		"$NS", p.namespace,
-		"$WEBHOOK", hooks.server.URL+"/"+p.namespace,
-		"$CABUNDLE", base64.StdEncoding.EncodeToString(hooks.ca()),
+		"$WEBHOOK", hooks.URL+"/"+p.namespace,
+		"$CABUNDLE", base64.StdEncoding.EncodeToString(hooks.CA()),
 	)
 	return filepath.WalkDir(e.WorkDir, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || filepath.Ext(path) != ".yaml" {

@@ -12,7 +12,7 @@ import (
 var (
 	env       *testenv.Env
 	plumbline string // path of the binary
-	hooks     *webhooks
+	hooks     *testenv.Webhooks
 )
 
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
@@ -33,7 +33,7 @@ func testMain(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	hooks = serveWebhooks()
-	defer hooks.server.Close()
+	hooks = testenv.ServeWebhooks()
+	defer hooks.Close()
 	return testenv.Main(m, 1, &env)
 }
