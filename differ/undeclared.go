@@ -43,7 +43,7 @@ func (w *walker) undeclared(live any, n *node, p place) {
 // by its stringData: unlike of other values with several owners, nothing says that
 // they all wrote the same.
 func (w *walker) overwrites(p place) bool {
-	return w.secret && w.inData() && w.lastWriter(p).role == foreign
+	return w.secret && w.inData() && len(w.path) == 2 && w.lastWriter(p).role == foreign
 }
 
 // claims are the sides to which a place belongs.

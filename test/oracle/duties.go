@@ -25,7 +25,7 @@ func (t truth) declaredPart(said []differ.Change) []string {
 	added := told(said, differ.Added) // of two items with one key
 	changed := t.byApply.present()
 	for _, p := range changed.sorted() {
-		if t.declared[p] && !changes.covered(p) && !added.covered(p) && !t.leftTo(p) && (!t.null[p] || !t.updated() && !released.covered(p)) {
+		if t.declared[p] && !t.admissions(p) && !changes.covered(p) && !added.covered(p) && !t.leftTo(p) && (!t.null[p] || !t.updated() && !released.covered(p)) {
 			wrong = append(wrong, "declared: missed "+p)
 		}
 	}
@@ -116,7 +116,8 @@ func (t truth) releases(said []differ.Change) []string {
 	released := told(said, differ.Released)
 	all := told(said, differ.Released, differ.Added, differ.Modified, differ.Removed)
 	for _, p := range t.byApply.removed.sorted() {
-		if onlyApplied(t.ledger.holds[p]) && t.duty(p) != liberty && !all.covered(p) {
+		inItem := strings.HasSuffix(parent(p), "]") && released.covered(parent(p)) // which goes as a whole: its defaults need not be named
+		if onlyApplied(t.ledger.holds[p]) && t.duty(p) != liberty && !all.covered(p) && !inItem {
 			wrong = append(wrong, "released: missed "+p)
 		}
 	}
@@ -161,8 +162,8 @@ func (t truth) duty(p string) duty {
 	holds := t.ledger.holds[p]
 	who := roles(holds)
 	switch {
-	case t.live.GetKind() == "Pod" && (beneath(p, ".spec.volumes") || p == ".spec.tolerations"):
-		return liberty // admission's, whoever touched or moved them
+	case t.admissions(p):
+		return liberty
 	case len(holds) == 0, len(who) == 1 && who[server]:
 		return silence
 	case !meant(holds), who[server], t.emptied[p]:
@@ -187,6 +188,12 @@ func (t truth) duty(p string) duty {
 		return liberty // perhaps a default, which a deployer that updates owns too
 	}
 	return releaseOnly
+}
+
+// admissions tells whether admission fills in a place in the name of whoever touches or
+// moves it.
+func (t truth) admissions(p string) bool {
+	return t.live.GetKind() == "Pod" && (beneath(p, ".spec.volumes") || p == ".spec.tolerations")
 }
 
 // unrecorded tells whether the server fills a place in without a record, so that
