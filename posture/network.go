@@ -47,12 +47,12 @@ func (j *judge) network() {
 // elsewhere what git is about to make of it.
 func (j *judge) liveNamespaces() map[string]bool {
 	live := map[string]bool{}
-	for k := range j.live {
+	for _, o := range j.world.Live {
 		switch {
-		case k.namespace != "":
-			live[k.namespace] = true
-		case k.group == "" && k.kind == "Namespace":
-			live[k.name] = true
+		case o.ID.Namespace != "":
+			live[o.ID.Namespace] = true
+		case o.ID.Group == "" && o.ID.Kind == "Namespace":
+			live[o.ID.Name] = true
 		}
 	}
 	return live

@@ -101,7 +101,7 @@ func (j *judge) fails(o object.Object, known []fail) []fail {
 		}
 		return known
 	}
-	fails, err := j.pods.judge(t)
+	fails, err := j.judged(t)
 	if err != nil {
 		j.fail(finding.PosturePodSecurity, o, "%v", err)
 	}
@@ -117,7 +117,9 @@ func (j *judge) fails(o object.Object, known []fail) []fail {
 // of the others. UIDs cannot be chosen by who writes an object; but an owner reference
 // can name any, so that it takes nothing away but what fails at the owner just so.
 func (w *workload) inherited(byUID map[string]*workload) (root *workload, left []fail) {
-	left = w.fails
+	if left = w.fails; len(left) == 0 {
+		return nil, nil
+	}
 	seen := map[*workload]bool{w: true}
 	for o := byUID[w.owner]; o != nil && !seen[o]; o = byUID[o.owner] {
 		seen[o] = true

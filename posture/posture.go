@@ -54,7 +54,12 @@ type World struct {
 
 // Find returns what breaks the rules, sorted, and what could not be judged.
 func (p *Policy) Find(w World) ([]finding.Finding, []finding.Unjudged) {
-	j := &judge{Policy: p, world: w, declared: index(w.Declared), live: index(w.Live)}
+	j := &judge{Policy: p, world: w, declared: index(w.Declared), live: map[key]object.Object{}, forms: map[string]verdict{}}
+	for _, o := range w.Live {
+		if k := keyOf(o.ID); k.kind == "Namespace" || j.isDeclared(k) {
+			j.live[k] = o
+		}
+	}
 	j.podSecurity()
 	j.network()
 	j.bindings()
@@ -68,7 +73,9 @@ func (p *Policy) Find(w World) ([]finding.Finding, []finding.Unjudged) {
 type judge struct {
 	*Policy
 	world          World
-	declared, live map[key]object.Object
+	declared, live map[key]object.Object // the live ones of what is declared, and Namespaces
+	forms          map[string]verdict    // of the standard, by the form that templates have
+	form           []byte                // the last, for the next one's room
 	found          []finding.Finding
 	unjudged       []finding.Unjudged
 }
@@ -77,6 +84,11 @@ type judge struct {
 type key struct{ group, kind, namespace, name string }
 
 func keyOf(id object.ID) key { return key{id.Group, id.Kind, id.Namespace, id.Name} }
+
+func (j *judge) isDeclared(k key) bool {
+	_, ok := j.declared[k]
+	return ok
+}
 
 func index(objects []object.Object) map[key]object.Object {
 	m := make(map[key]object.Object, len(objects))
@@ -143,7 +155,7 @@ func (j *judge) each(is func(object.ID) bool, visit func(declared, live object.O
 		}
 	}
 	for _, l := range j.world.Live {
-		if _, ok := j.declared[keyOf(l.ID)]; !ok && is(l.ID) {
+		if is(l.ID) && !j.isDeclared(keyOf(l.ID)) {
 			visit(object.Object{}, l)
 		}
 	}

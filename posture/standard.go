@@ -139,7 +139,7 @@ var (
 func convert(t template) (*corev1.Pod, error) {
 	pod := &corev1.Pod{}
 	for name, value := range mapping(t.metadata, "annotations") {
-		if value, ok := value.(string); ok {
+		if value, ok := value.(string); ok && ofSecurity(name) {
 			metav1.SetMetaDataAnnotation(&pod.ObjectMeta, name, value)
 		}
 	}
@@ -166,21 +166,26 @@ func slimVolume(volume map[string]any) map[string]any {
 }
 
 func slimContainer(container map[string]any) map[string]any {
-	slim := only(container, containerFields)
+	return only(container, containerFieldsOf(container, nil))
+}
+
+// containerFieldsOf adds to the names those of a container's fields that matter.
+func containerFieldsOf(container map[string]any, names []string) []string {
+	names = append(names, containerFields...)
 	for _, field := range handlers {
 		if h, ok := container[field].(map[string]any); ok && namesHost(h) {
-			slim[field] = h
+			names = append(names, field)
 		}
 	}
 	if l := mapping(container, "lifecycle"); namesHost(mapping(l, "postStart")) || namesHost(mapping(l, "preStop")) {
-		slim["lifecycle"] = l
+		names = append(names, "lifecycle")
 	}
 	for _, port := range list(container, "ports") {
 		if p, ok := port.(map[string]any); ok && p["hostPort"] != nil {
-			slim["ports"] = container["ports"]
+			return append(names, "ports")
 		}
 	}
-	return slim
+	return names
 }
 
 // namesHost tells of a probe or a hook that may be about another host than its Pod.

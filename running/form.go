@@ -66,18 +66,83 @@ func containerForm(p *pod, name string) map[string]any {
 		return nil
 	}
 	form := maps.Clone(c.spec)
-	delete(form, "resources")
-	delete(form, "resizePolicy")
-	mounts := list(form, "volumeMounts")
-	for i, m := range mounts {
-		if m, ok := m.(map[string]any); ok && isAccess(text(m, "name")) {
-			m = maps.Clone(m)
-			m["name"] = access
-			mounts = append(append([]any{}, mounts[:i]...), append([]any{m}, mounts[i+1:]...)...)
-			form["volumeMounts"] = mounts
+	for _, field := range resized {
+		delete(form, field)
+	}
+	if mounts := list(form, "volumeMounts"); len(mounts) > 0 {
+		mounts = slices.Clone(mounts)
+		for i, m := range mounts {
+			mounts[i] = mountForm(m)
 		}
+		form["volumeMounts"] = mounts
 	}
 	return form
+}
+
+// mountForm takes the random name of the service account's volume out of a mount.
+func mountForm(mount any) any {
+	m, ok := mount.(map[string]any)
+	if !ok || !isAccess(text(m, "name")) {
+		return mount
+	}
+	m = maps.Clone(m)
+	m["name"] = access
+	return m
+}
+
+// samePod tells whether two Pods have the same form.
+func samePod(a, b *pod) bool {
+	for _, field := range podFields {
+		if !same(a.spec[field], b.spec[field]) {
+			return false
+		}
+	}
+	return slices.EqualFunc(list(a.spec, "volumes"), list(b.spec, "volumes"), func(v, w any) bool {
+		return same(volumeForm(v, a.id.Name), volumeForm(w, b.id.Name))
+	})
+}
+
+// sameContainer tells whether two containers have the same form.
+func sameContainer(a, b *container) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	left := formFields(b.spec)
+	for field, value := range a.spec {
+		if slices.Contains(resized, field) {
+			continue
+		}
+		other, ok := b.spec[field]
+		left--
+		switch {
+		case !ok:
+			return false
+		case same(value, other):
+		case field != "volumeMounts" || !sameMounts(value, other):
+			return false
+		}
+	}
+	return left == 0
+}
+
+func sameMounts(a, b any) bool {
+	mounts, isList := a.([]any)
+	others, isToo := b.([]any)
+	return isList && isToo && slices.EqualFunc(mounts, others, func(m, n any) bool { return same(mountForm(m), mountForm(n)) })
+}
+
+// resized are the fields of a container that can be changed while it runs.
+var resized = []string{"resources", "resizePolicy"}
+
+// formFields counts the fields of a container that are in its form.
+func formFields(spec map[string]any) int {
+	n := len(spec)
+	for _, field := range resized {
+		if _, ok := spec[field]; ok {
+			n--
+		}
+	}
+	return n
 }
 
 // same compares JSON values. It takes a tenth of the time that reflection would.

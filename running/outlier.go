@@ -28,15 +28,16 @@ func (j *judge) outliers() {
 	}
 	for _, pods := range groups {
 		if len(pods) > 1 {
-			o := &outliers{judge: j, pods: pods, whose: j.name(pods[0]), told: map[subject][]string{}, severity: map[subject]finding.Severity{}}
+			o := &outliers{judge: j, pods: pods, told: map[subject][]string{}, severity: map[subject]finding.Severity{}}
 			o.find()
 		}
 	}
 }
 
-// name names the workload that a Pod is a replica of.
-func (j *judge) name(p *pod) string {
-	if id := j.workload(p); id != p.id {
+// whose names the workload that the Pods are replicas of.
+func (o *outliers) whose() string {
+	p := o.pods[0]
+	if id := o.workload(p); id != p.id {
 		return id.String()
 	}
 	return text(p.owner, "kind") + " " + text(p.owner, "name")
@@ -46,7 +47,6 @@ func (j *judge) name(p *pod) string {
 type outliers struct {
 	*judge
 	pods     []*pod
-	whose    string
 	told     map[subject][]string
 	severity map[subject]finding.Severity
 }
@@ -66,12 +66,13 @@ func (o *outliers) find() {
 			}
 		}
 	}
-	o.compare("", podForm)
+	o.compare("", samePod, podForm)
 	for _, name := range names {
 		if o.ephemeral(name) {
 			continue
 		}
-		if o.compare(name, func(p *pod) map[string]any { return containerForm(p, name) }) {
+		same := func(a, b *pod) bool { return sameContainer(a.container(name), b.container(name)) }
+		if o.compare(name, same, func(p *pod) map[string]any { return containerForm(p, name) }) {
 			o.images(name)
 		}
 		o.restarts(name)
@@ -92,8 +93,11 @@ func (o *outliers) tell(p *pod, container string, severity finding.Severity, for
 }
 
 // compare tells of the Pods of which a form is not that of most, and returns whether
-// there are none.
-func (o *outliers) compare(name string, form func(*pod) map[string]any) bool {
+// there are none. Where all are the same, as they mostly are, no form is made.
+func (o *outliers) compare(name string, same func(a, b *pod) bool, form func(*pod) map[string]any) bool {
+	if all(o.pods, func(p *pod) bool { return same(o.pods[0], p) }) {
+		return true
+	}
 	forms := make([]map[string]any, len(o.pods))
 	for i, p := range o.pods {
 		forms[i] = form(p)
@@ -109,13 +113,13 @@ func (o *outliers) compare(name string, form func(*pod) map[string]any) bool {
 	for _, i := range odd {
 		switch {
 		case usual < 0:
-			o.tell(o.pods[i], name, finding.Warning, "%s is not as in the other Pods of %s, which differ from one another: %s", what, o.whose, differing(forms[i], other(forms, i)))
+			o.tell(o.pods[i], name, finding.Warning, "%s is not as in the other Pods of %s, which differ from one another: %s", what, o.whose(), differing(forms[i], other(forms, i)))
 		case forms[i] == nil:
-			o.tell(o.pods[i], name, finding.Warning, "there is no %s, which the other Pods of %s have", what, o.whose)
+			o.tell(o.pods[i], name, finding.Warning, "there is no %s, which the other Pods of %s have", what, o.whose())
 		case forms[usual] == nil:
-			o.tell(o.pods[i], name, finding.Warning, "%s is in this Pod and not in most of %s", what, o.whose)
+			o.tell(o.pods[i], name, finding.Warning, "%s is in this Pod and not in most of %s", what, o.whose())
 		default:
-			o.tell(o.pods[i], name, finding.Warning, "%s is not as in %s of %s: %s", what, others, o.whose, differing(forms[i], forms[usual]))
+			o.tell(o.pods[i], name, finding.Warning, "%s is not as in %s of %s: %s", what, others, o.whose(), differing(forms[i], forms[usual]))
 		}
 	}
 	return len(odd) == 0
@@ -144,6 +148,11 @@ func (o *outliers) usual(forms []map[string]any) (usual int, odd []int) {
 		}
 	}
 	return at[usual], odd
+}
+
+// all tells whether something holds for all but the first, which it is about.
+func all[T any](values []T, holds func(T) bool) bool {
+	return !slices.ContainsFunc(values[1:], func(v T) bool { return !holds(v) })
 }
 
 // other returns the first form that is not that of i.
@@ -212,7 +221,7 @@ func (o *outliers) ephemeral(name string) bool {
 	}
 	for _, p := range with {
 		if len(with) < len(o.pods) {
-			o.tell(p, name, finding.Warning, "an ephemeral container %q is in %d of the %d Pods of %s", name, len(with), len(o.pods), o.whose)
+			o.tell(p, name, finding.Warning, "an ephemeral container %q is in %d of the %d Pods of %s", name, len(with), len(o.pods), o.whose())
 		}
 	}
 	return len(with) > 0
@@ -222,17 +231,20 @@ func (o *outliers) ephemeral(name string) bool {
 // same. Digests are compared on nodes of one platform, and each kind of digest with its
 // own: of others they may well differ.
 func (o *outliers) images(name string) {
+	if id := o.pods[0].imageID(name); id != "" && all(o.pods, func(p *pod) bool { return p.imageID(name) == id }) {
+		return
+	}
 	type kind struct {
 		platform   string
 		comparable bool
 	}
 	pods, digests := map[kind][]*pod{}, map[kind][]string{}
 	for _, p := range o.pods {
-		c := p.container(name)
-		if c == nil || text(c.status, "imageID") == "" {
+		id := p.imageID(name)
+		if id == "" {
 			continue
 		}
-		d, comparable := digest(text(c.status, "imageID"))
+		d, comparable := digest(id)
 		k := kind{o.nodes[p.node], comparable}
 		pods[k], digests[k] = append(pods[k], p), append(digests[k], d)
 	}
@@ -240,9 +252,9 @@ func (o *outliers) images(name string) {
 		usual, odd := majority(values, func(a, b string) bool { return a == b })
 		for _, i := range odd {
 			if usual < 0 {
-				o.tell(pods[k][i], name, finding.Warning, "container %q runs the image %s, and other Pods of %s run others under the same name", name, values[i], o.whose)
+				o.tell(pods[k][i], name, finding.Warning, "container %q runs the image %s, and other Pods of %s run others under the same name", name, values[i], o.whose())
 			} else {
-				o.tell(pods[k][i], name, finding.Warning, "container %q runs the image %s, and most Pods of %s run %s under the same name", name, values[i], o.whose, values[usual])
+				o.tell(pods[k][i], name, finding.Warning, "container %q runs the image %s, and most Pods of %s run %s under the same name", name, values[i], o.whose(), values[usual])
 			}
 		}
 	}
@@ -273,8 +285,16 @@ func (o *outliers) restarts(name string) {
 		}
 	}
 	if count >= manyRestarts && len(o.pods) >= fewestReplicas {
-		o.tell(one, name, finding.Info, "container %q has restarted %d times, and never in the %d other Pods of %s", name, count, len(o.pods)-1, o.whose)
+		o.tell(one, name, finding.Info, "container %q has restarted %d times, and never in the %d other Pods of %s", name, count, len(o.pods)-1, o.whose())
 	}
+}
+
+// imageID is what is said of a container's image; "" where nothing is.
+func (p *pod) imageID(container string) string {
+	if c := p.container(container); c != nil {
+		return text(c.status, "imageID")
+	}
+	return ""
 }
 
 func (p *pod) container(name string) *container {

@@ -56,7 +56,7 @@ type Named struct {
 // about what Pods differ in are about the Pod; those that all Pods of a workload may
 // share are about the highest owner that is known, with the Pods as its children.
 func (p *Policy) Find(w World) ([]finding.Finding, []finding.Unjudged) {
-	j := &judge{Policy: p, world: w, byUID: map[string]object.Object{}, nodes: map[string]string{}}
+	j := &judge{Policy: p, world: w, nodes: map[string]string{}}
 	for _, o := range w.Live {
 		switch {
 		case o.ID.Group == "" && o.ID.Kind == "Pod":
@@ -65,9 +65,6 @@ func (p *Policy) Find(w World) ([]finding.Finding, []finding.Unjudged) {
 			}
 		case o.ID.Group == "" && o.ID.Kind == "Node":
 			j.nodes[o.ID.Name] = platform(o)
-		}
-		if uid := o.Metadata("uid"); uid != "" {
-			j.byUID[uid] = o
 		}
 	}
 	slices.SortFunc(j.pods, func(a, b *pod) int { return a.id.Compare(b.id) })
@@ -90,8 +87,8 @@ type judge struct {
 	*Policy
 	world    World
 	pods     []*pod
-	byUID    map[string]object.Object
-	nodes    map[string]string // platforms by name
+	owners   map[string]object.Object // by UID, once anything asks for them
+	nodes    map[string]string        // platforms by name
 	found    []finding.Finding
 	unjudged []finding.Unjudged
 }
@@ -156,20 +153,39 @@ func (j *judge) read(o object.Object) (*pod, bool) {
 	p.settled = phase != "Succeeded" && phase != "Failed" && o.Metadata("deletionTimestamp") == ""
 	p.node = text(p.spec, "nodeName")
 	for _, l := range lists {
-		told := map[string]map[string]any{}
-		for _, s := range list(status, l.status) {
-			if s, ok := s.(map[string]any); ok {
-				told[text(s, "name")] = s
-			}
-		}
+		statuses := list(status, l.status)
 		for _, c := range list(p.spec, l.spec) {
 			if c, ok := c.(map[string]any); ok {
 				name := text(c, "name")
-				p.containers = append(p.containers, container{name: name, ephemeral: l.spec == "ephemeralContainers", spec: c, status: told[name]})
+				p.containers = append(p.containers, container{name: name, ephemeral: l.spec == "ephemeralContainers", spec: c, status: statusOf(statuses, name)})
 			}
 		}
 	}
 	return p, true
+}
+
+// statusOf returns what is said of a container of that name, and that last.
+func statusOf(statuses []any, name string) map[string]any {
+	for _, s := range slices.Backward(statuses) {
+		if s, ok := s.(map[string]any); ok && text(s, "name") == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// byUID returns a live object. Where nothing is found nobody asks for any.
+func (j *judge) byUID(uid string) (object.Object, bool) {
+	if j.owners == nil {
+		j.owners = make(map[string]object.Object, len(j.world.Live))
+		for _, o := range j.world.Live {
+			if uid := o.Metadata("uid"); uid != "" {
+				j.owners[uid] = o
+			}
+		}
+	}
+	o, ok := j.owners[uid]
+	return o, ok
 }
 
 // workload returns the highest owner of a Pod that is known, or the Pod itself.
@@ -177,7 +193,7 @@ func (j *judge) workload(p *pod) object.ID {
 	id, seen := p.id, map[string]bool{}
 	for owner := p.owner; owner != nil; {
 		uid := text(owner, "uid")
-		o, ok := j.byUID[uid]
+		o, ok := j.byUID(uid)
 		if !ok || seen[uid] {
 			break
 		}
