@@ -14,6 +14,8 @@ import (
 type judged struct {
 	image address.Image
 	err   error // why it is no reference
+	// name and known are how the image is spelled, and by which of its names a node knows it.
+	name, known string
 
 	outside, loose, unpinned bool
 }
@@ -33,6 +35,7 @@ func (p *Policy) judge(text string) judged {
 	}
 	j.image, j.err = address.ParseImage(text)
 	if j.err == nil {
+		j.name, j.known = j.image.String(), knownAs(j.image)
 		j.outside = len(p.registries) > 0 && !j.image.WithinAny(p.registries)
 		j.loose = p.fixed && !j.image.Pinned() && (j.image.Tag == "" || j.image.Tag == "latest")
 		j.unpinned = p.required && !j.image.Pinned()

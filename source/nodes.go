@@ -47,8 +47,8 @@ func pulledImages(p *Policy, names []any) []address.Image {
 	var all []address.Image
 	for _, name := range names {
 		text, _ := name.(string)
-		if image, ok := p.pulled(text); ok {
-			all = append(all, image)
+		if j, ok := p.pulled(text); ok {
+			all = append(all, j.image)
 		}
 	}
 	return all
@@ -76,10 +76,10 @@ func knownAs(image address.Image) string { return image.Place.String() + "@" + i
 
 // pulled reads what a runtime tells of an image; false for a bare digest and
 // whatever else is no name with a digest.
-func (p *Policy) pulled(id string) (address.Image, bool) {
+func (p *Policy) pulled(id string) (judged, bool) {
 	if _, rest, ok := strings.Cut(id, "://"); ok { // docker-pullable://
 		id = rest
 	}
 	j := p.judge(id)
-	return j.image, j.err == nil && j.image.Pinned()
+	return j, j.err == nil && j.image.Pinned()
 }

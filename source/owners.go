@@ -11,27 +11,34 @@ import (
 // who forges an owner's name changes under which object a finding stands, and not
 // whether there is one.
 type owners struct {
-	byUID map[string]int
-	live  []object.Object
+	live []object.Object
+	// uids are made once somebody asks: where nothing is found, nobody does.
+	uids map[string]int
 }
 
-func newOwners(live []object.Object) owners {
-	o := owners{make(map[string]int, len(live)), live}
-	for i, l := range live {
-		if uid := l.Metadata("uid"); uid != "" {
-			o.byUID[uid] = i
+func newOwners(live []object.Object) *owners { return &owners{live: live} }
+
+// byUID returns the index of a live object.
+func (w *owners) byUID(uid string) (int, bool) {
+	if w.uids == nil {
+		w.uids = make(map[string]int, len(w.live))
+		for i, l := range w.live {
+			if uid := l.Metadata("uid"); uid != "" {
+				w.uids[uid] = i
+			}
 		}
 	}
-	return o
+	i, ok := w.uids[uid]
+	return i, ok
 }
 
 // above returns the indices of an object's owners, the nearest first. Objects that own
 // each other have none, or each would be told at the other and nowhere.
-func (w owners) above(o object.Object) []int {
+func (w *owners) above(o object.Object) []int {
 	var chain []int
 	self := o.Metadata("uid")
 	for {
-		i, ok := w.byUID[controller(o)]
+		i, ok := w.byUID(controller(o))
 		if !ok {
 			return chain
 		}
@@ -44,7 +51,7 @@ func (w owners) above(o object.Object) []int {
 }
 
 // root returns the topmost owner of an object, or the object.
-func (w owners) root(o object.Object) object.Object {
+func (w *owners) root(o object.Object) object.Object {
 	if chain := w.above(o); len(chain) > 0 {
 		return w.live[chain[len(chain)-1]]
 	}
@@ -67,7 +74,7 @@ func controller(o object.Object) string {
 
 // idle says whether an object is a ReplicaSet that its Deployment keeps at no
 // replicas.
-func (w owners) idle(o object.Object) bool {
+func (w *owners) idle(o object.Object) bool {
 	if o.ID.Kind != "ReplicaSet" || o.ID.Group != "apps" {
 		return false
 	}
@@ -75,6 +82,6 @@ func (w owners) idle(o object.Object) bool {
 	if none := spec["replicas"] == int64(0) || spec["replicas"] == float64(0); !none {
 		return false
 	}
-	_, owned := w.byUID[controller(o)]
+	_, owned := w.byUID(controller(o))
 	return owned
 }

@@ -43,12 +43,9 @@ func (p *Policy) Running(c Cluster) []finding.Finding {
 		return nil
 	}
 	r := running{policy: p, owners: newOwners(c.Live), nodes: newNodes(p, c.Nodes), at: map[string]int{}, tags: map[string][]pulled{}}
-	for _, o := range c.Live {
-		if o.ID.Kind != "Pod" || o.ID.Group != "" {
-			continue
-		}
-		for _, ran := range images.Running(o) {
-			r.ran(o, ran)
+	for i := range c.Live {
+		if id := c.Live[i].ID; id.Kind == "Pod" && id.Group == "" {
+			r.pod(&c.Live[i])
 		}
 	}
 	r.moved()
@@ -57,7 +54,7 @@ func (p *Policy) Running(c Cluster) []finding.Finding {
 
 type running struct {
 	policy *Policy
-	owners owners
+	owners *owners
 	nodes  nodes
 	all    []finding.Finding
 	at     map[string]int // of all, by what makes a finding one
@@ -66,12 +63,23 @@ type running struct {
 
 // pulled is an image that a Pod runs by a tag.
 type pulled struct {
-	pod              object.Object
-	use              images.Use
+	pod              *object.Object
+	ran              *images.Ran
 	digest, platform string
 }
 
-func (r *running) ran(pod object.Object, ran images.Ran) {
+func (r *running) pod(pod *object.Object) {
+	spec, _ := pod.Content["spec"].(map[string]any)
+	name, _ := spec["nodeName"].(string)
+	on := r.nodes.byName[name]
+	over := finished(*pod)
+	all := images.Running(*pod)
+	for i := range all {
+		r.ran(pod, &all[i], on, over)
+	}
+}
+
+func (r *running) ran(pod *object.Object, ran *images.Ran, on node, over bool) {
 	image, ok := r.policy.pulled(ran.ID)
 	if !ok || ran.Image == "" {
 		return
@@ -80,27 +88,22 @@ func (r *running) ran(pod object.Object, ran images.Ran) {
 	if declared.err != nil {
 		return // that it is refused is found by its spec
 	}
-	spec, _ := pod.Content["spec"].(map[string]any)
-	name, _ := spec["nodeName"].(string)
-	on := r.nodes.byName[name]
-	known := on.images[knownAs(image)]
+	known := on.images[image.known]
 	if declared.image.Pinned() {
-		r.pinned(pod, ran.Use, image, declared.image, known)
-	} else if !finished(pod) {
-		key := declared.image.String()
-		r.tags[key] = append(r.tags[key], pulled{pod, ran.Use, r.nodes.sameAs(image.Digest), on.platform})
+		r.pinned(*pod, ran.Use, image.image, declared.image, known)
+	} else if !over {
+		r.tags[declared.name] = append(r.tags[declared.name], pulled{pod, ran, r.nodes.sameAs(image.image.Digest), on.platform})
 	}
-	outside := len(r.policy.registries) > 0 && !declared.outside && !image.WithinAny(r.policy.registries)
-	if !outside || image.Digest == declared.image.Digest || slices.ContainsFunc(known, r.policy.ours) {
+	if !image.outside || declared.outside || image.image.Digest == declared.image.Digest || slices.ContainsFunc(known, r.policy.ours) {
 		return
 	}
 	severity, certain := finding.Warning, "its node knows it by no name of ours"
 	if len(known) == 0 {
 		severity, certain = finding.Info, "whether the node knows it by one of our names too cannot be seen"
 	}
-	r.add(pod, finding.Finding{
+	r.add(*pod, finding.Finding{
 		Rule: finding.SourceImage, Severity: severity, Subject: ran.Subject(),
-		Message: fmt.Sprintf("%s runs %s instead of %s, and that is not from %s: %s", ran.Use, image, declared.image, list(r.policy.registries), certain),
+		Message: fmt.Sprintf("%s runs %s instead of %s, and that is not from %s: %s", ran.Use, image.image, declared.image, list(r.policy.registries), certain),
 		Advice:  "look at the node on which it runs: somebody may have put the image there under another name",
 	})
 }
@@ -151,6 +154,9 @@ func (r *running) moved() {
 		return
 	}
 	for tag, all := range r.tags {
+		if !slices.ContainsFunc(all, func(p pulled) bool { return p.digest != all[0].digest }) {
+			continue
+		}
 		platforms := map[string][]pulled{}
 		for _, p := range all {
 			platforms[p.platform] = append(platforms[p.platform], p)
@@ -187,9 +193,9 @@ func (r *running) movedOn(tag, platform string, group []pulled) {
 		if counts[p.digest] == most && counts[digests[1]] < most {
 			continue
 		}
-		r.add(p.pod, finding.Finding{
-			Rule: finding.SourceTag, Severity: severity, Subject: p.use.Subject(),
-			Message: fmt.Sprintf("%s runs %s, which is %s of the Pods: %s", p.use, tag, strings.Join(told, " and "), why),
+		r.add(*p.pod, finding.Finding{
+			Rule: finding.SourceTag, Severity: severity, Subject: p.ran.Subject(),
+			Message: fmt.Sprintf("%s runs %s, which is %s of the Pods: %s", p.ran.Use, tag, strings.Join(told, " and "), why),
 			Advice:  "give each build a tag of its own, pin it by digest, and roll the workload out again",
 		})
 	}
