@@ -129,10 +129,19 @@ func (c *comparison) container(list, name string, want, have any) {
 // differing names the fields of two structures that are not the same, sorted.
 func differing(want, have map[string]any) []string {
 	var names []string
+	shared := 0
 	for name, h := range have {
-		if w, ok := want[name]; !ok && !blank(h) || ok && !same(w, h) {
+		w, ok := want[name]
+		if !ok && !blank(h) || ok && !same(w, h) {
 			names = append(names, name)
 		}
+		if ok {
+			shared++
+		}
+	}
+	if shared == len(want) {
+		slices.Sort(names)
+		return names
 	}
 	for name, w := range want {
 		if _, ok := have[name]; !ok && !blank(w) {

@@ -30,11 +30,18 @@ func same(a, b any) bool {
 }
 
 func sameFields(a, b map[string]any) bool {
+	shared := 0
 	for name, v := range a {
 		other, ok := b[name]
 		if !ok && !blank(v) || ok && !same(v, other) {
 			return false
 		}
+		if ok {
+			shared++
+		}
+	}
+	if shared == len(b) {
+		return true
 	}
 	for name, v := range b {
 		if _, ok := a[name]; !ok && !blank(v) {
