@@ -200,11 +200,12 @@ func (s *scan) mapping(at *step, m map[string]any) {
 			s.hit(&step{before: at, key: "value"}, []credential{c}, nil)
 		}
 	}
+	here := step{before: at} // for one field after the other: nobody keeps it
 	for key, value := range m {
 		if key == "managedFields" || key == "encryptedData" { // the server's; a SealedSecret's
 			continue
 		}
-		here := step{before: at, key: key}
+		here.key = key
 		if value, ok := value.(string); ok {
 			if c, ok := named(key, value); ok {
 				s.hit(&here, []credential{c}, nil)
