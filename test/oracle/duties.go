@@ -202,6 +202,10 @@ func (t truth) unrecorded(p string) bool {
 	switch t.live.GetKind() {
 	case "Pod":
 		return beneath(p, ".spec")
+	case "Job", "ReplicationController":
+		if beneath(p, ".metadata.labels") {
+			return true // or copied from the Pods'
+		}
 	case "Ingress":
 		return p == ".spec.ingressClassName"
 	case "PersistentVolumeClaim":

@@ -107,6 +107,9 @@ func (r *run) do(ctx context.Context, s Step) error {
 // controllers' doing.
 func (r *run) refresh(ctx context.Context, resource dynamic.ResourceInterface) error {
 	live, err := resource.Get(ctx, r.git.GetName(), metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return fmt.Errorf("%w: it has deleted itself: %w", errNoAnswer, err) // a Job with a time to live
+	}
 	if err != nil {
 		return err
 	}
