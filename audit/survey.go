@@ -60,6 +60,9 @@ type kindIn struct {
 // contents it reads of the declared kinds and of those that rules look into.
 func (r *Rules) Look(ctx context.Context, source Lister, declared []object.Object) *Survey {
 	s := &Survey{Source: source, listed: map[kindIn]bool{}, whole: map[place]map[object.ID]object.Object{}}
+	if len(r.spec.Scope.Namespaces)+len(r.spec.Scope.ClusterKinds) == 0 {
+		return s
+	}
 	var kinds []cluster.Resource
 	kinds, s.Err = source.Kinds()
 	for _, listed := range source.List(ctx, r.listings(kinds, s.contents(declared, r.spec.Sources))) {

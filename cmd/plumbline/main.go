@@ -13,7 +13,9 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
 
 	"plumbline.dev/plumbline/report"
 )
@@ -23,6 +25,7 @@ const exitInterrupted = 130
 
 func main() {
 	collectLate()
+	klog.SetLogger(logr.Discard()) // what goes wrong comes back as an error, and is told once
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	code := run(ctx, streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, os.Args)
 	stop()
