@@ -28,6 +28,7 @@ const (
 	web       = `{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: shop}, spec: {containers: [{name: web, image: "evil.example.com/web:1"}]}}`
 	intruder  = `{apiVersion: v1, kind: Service, metadata: {name: intruder, namespace: shop}}`
 	changed   = `{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: shop}, spec: {containers: [{name: web, image: "evil.example.com/web:2"}]}}`
+	event     = `{apiVersion: v1, kind: Event, metadata: {name: web.1, namespace: shop}}`
 	elsewhere = `{apiVersion: v1, kind: Service, metadata: {name: theirs, namespace: other}}`
 )
 
@@ -64,6 +65,7 @@ func TestJudge(t *testing.T) {
 		{"git and the cluster say the same", v1alpha1.BaselineSpec{Scope: scope, Sources: ours}, web, web, []string{image}},
 		{"the cluster says something else", v1alpha1.BaselineSpec{Scope: scope, Sources: ours}, web, changed, []string{image + ", and live"}},
 		{"no scope", v1alpha1.BaselineSpec{Sources: ours}, web, changed + "\n---\n" + intruder, []string{image}},
+		{"no configuration", v1alpha1.BaselineSpec{Scope: scope, Sources: ours}, web, web + "\n---\n" + event, []string{image}},
 		{"out of the scope", v1alpha1.BaselineSpec{Scope: scope, Sources: ours}, web, web + "\n---\n" + elsewhere, []string{image}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -139,13 +141,16 @@ func TestSurveyReads(t *testing.T) {
 	const config = `{apiVersion: v1, kind: ConfigMap, metadata: {name: theirs, namespace: other}, data: {a: b}}`
 	declared := decode(t, web)
 	rules := newRules(t, v1alpha1.BaselineSpec{Scope: v1alpha1.Scope{Namespaces: []string{"shop"}}})
-	source := lister{Dump: dump(decode(t, web+"\n---\n"+config))}
+	source := lister{Dump: dump(decode(t, web+"\n---\n"+config+"\n---\n"+event))}
 	survey := rules.Look(t.Context(), &source, declared)
 	gone := object.ID{Version: "v1", Kind: "Pod", Namespace: "shop", Name: "gone"}
 	theirs := object.ID{Version: "v1", Kind: "ConfigMap", Namespace: "other", Name: "theirs"}
 	answers := survey.Read(t.Context(), []object.ID{declared[0].ID, gone, theirs})
 	if answers[declared[0].ID].Object.Content == nil || !errors.Is(answers[gone].Err, cluster.ErrNotFound) || answers[theirs].Object.Content == nil {
 		t.Errorf("the survey answers %v", answers)
+	}
+	if event := (object.ID{Kind: "Event", Namespace: "shop"}); survey.Listed(event) {
+		t.Error("Events were listed, of which there may be any number")
 	}
 	if want := []object.ID{theirs}; !cmp.Equal(want, source.asked) {
 		t.Errorf("it asked for %v, and not for %v alone", source.asked, want)

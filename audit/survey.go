@@ -125,6 +125,7 @@ func (r *Rules) listings(kinds []cluster.Resource, contents map[Kind]string) []c
 			l.Resource.Version = version
 		}
 		switch {
+		case !whole && rogue.Passing(k.id()): // there may be any number of Events
 		case !resource.Namespaced && (slices.ContainsFunc(scope.ClusterKinds, k.id().IsKind) || k == node):
 			l.Partial = l.Partial && k != node // whose status tells the names of images
 			all = append(all, l)

@@ -2,6 +2,7 @@ package posture
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -143,9 +144,7 @@ func (j *judge) tellPod(w *workload, children []object.ID) {
 	}
 	slices.SortFunc(children, object.ID.Compare)
 	severity := finding.Warning
-	texts := make([]string, 0, len(w.fails))
 	for _, f := range w.fails {
-		texts = append(texts, f.String())
 		if f.grave {
 			severity = finding.Critical
 		}
@@ -160,28 +159,44 @@ func (j *judge) tellPod(w *workload, children []object.ID) {
 	j.add(finding.Finding{
 		Rule: finding.PosturePodSecurity, Severity: severity, Object: w.id, Children: children,
 		Message: fmt.Sprintf("%s below the Pod Security Standard %s: %s", what, j.pods, brief(w.fails)),
-		Advice:  "set what the standard wants, or exempt the workload with the reason why it cannot have it: " + strings.Join(texts, "; "),
+		Advice:  "set the securityContext that the standard wants, or exempt the workload with the reason why it cannot",
 	})
 }
 
-// brief names what fails: one check with its details, of more the worst by their names.
+// brief names what fails: one check with its details; of more the worst by their names,
+// and the containers that they name.
 func brief(fails []fail) string {
 	if len(fails) == 1 {
 		return fails[0].String()
 	}
-	var names []string
+	var names, containers []string
 	for _, grave := range []bool{true, false} {
 		for _, f := range fails {
-			if f.grave == grave {
-				names = append(names, f.name)
+			if f.grave != grave {
+				continue
+			}
+			names = append(names, f.name)
+			for _, list := range ofContainers.FindAllString(f.detail, -1) {
+				containers = append(containers, quoted.FindAllString(list, -1)...)
 			}
 		}
 	}
 	if more := len(names) - 3; more > 0 {
 		names = append(names[:3], fmt.Sprintf("and %d more", more))
 	}
-	return strings.Join(names, ", ")
+	text := strings.Join(names, ", ")
+	slices.Sort(containers)
+	if containers = slices.Compact(containers); len(containers) > 0 {
+		text += " (container " + strings.Join(containers, ", ") + ")"
+	}
+	return text
 }
+
+// How the standards' own details name containers: container "a", containers "a", "b".
+var (
+	ofContainers = regexp.MustCompile(`\bcontainers? "[^"]*"(, "[^"]*")*`)
+	quoted       = regexp.MustCompile(`"[^"]*"`)
+)
 
 // unlikeGit is said of what is wrong with a declared object in the cluster only.
 const unlikeGit = ", in the cluster and not in git,"

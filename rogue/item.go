@@ -101,7 +101,11 @@ func newReference(fields map[string]any, namespace string) reference {
 }
 
 // passing tells whether the object is of a kind that is no configuration.
-func (i *item) passing() bool { return passing[i.kind] || passingGroups[i.ID.Group] }
+func (i *item) passing() bool { return Passing(i.ID) }
+
+// Passing tells whether objects of an ID's kind are no configuration but a cluster's
+// state, such as Events: they are never rogues, and need not be in a World.
+func Passing(id object.ID) bool { return passing[kindOf(id)] || passingGroups[id.Group] }
 
 // label returns one of the object's labels, or "".
 func (i *item) label(name string) string { return text(i.metadata["labels"], name) }

@@ -67,6 +67,7 @@ type declared struct {
 	objects  []object.Object
 	err      error            // about some of the objects
 	past     *history.History // nil where nobody wants to know
+	local    bool             // taken from a directory as it is
 }
 
 // load reads and renders the configuration. Errors about single objects are kept
@@ -90,6 +91,7 @@ func (o declaredOptions) load(ctx context.Context) (declared, error) {
 	case o.dir == "" && git.URL == "":
 		return d, errors.New("name what to compare: a directory, a repository with --git, or a Baseline with -f")
 	case o.dir != "":
+		d.local = true
 		d.snapshot, err = gitsource.Dir(ctx, o.dir, gitsource.DirOptions{})
 	default:
 		if remote, err = o.remote(git, d.baseline.Spec.Verify); err == nil {
@@ -261,6 +263,9 @@ func (d declared) report(assessments []assess.Assessment, outcome audit.Outcome,
 				r.Ignored = append(r.Ignored, f)
 			}
 		}
+	}
+	if d.local && d.baseline.Spec.Verify != nil {
+		r.Warnings = append(r.Warnings, "spec.verify: a directory is taken as it is, and nobody's signature was looked at: leave the directory out to have the commits of spec.git verified")
 	}
 	r.Warnings = append(r.Warnings, failures(assessments)...)
 	addOutcome(&r, outcome, showIgnored)

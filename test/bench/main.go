@@ -55,6 +55,10 @@ func bench(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	rules, err := benchmarkRules(ctx)
+	if err != nil {
+		return err
+	}
 	say("building plumbline")
 	plumbline := filepath.Join(dir, "plumbline")
 	if err := buildPlumbline(ctx, plumbline); err != nil {
@@ -87,7 +91,7 @@ func bench(ctx context.Context, o options) (err error) {
 	}
 	say("")
 	return printSummary(os.Stdout, summary{
-		options: o, bytes: sizeOf(tree), kubernetes: admin.version, results: results, micro: micro, dumps: dumps,
+		options: o, bytes: sizeOf(tree), kubernetes: admin.version, results: results, micro: micro, rules: rules, dumps: dumps,
 	})
 }
 

@@ -89,3 +89,31 @@ func parseMicro(out []byte) ([]micro, error) {
 	}
 	return all, nil
 }
+
+// rules is what it costs to judge a live object by all rules but those that ask
+// registries, and to compare a declared one, of the same cluster.
+type rules struct{ judge, compare time.Duration }
+
+// benchmarkRules runs the audit's own benchmark. The medians count: both are measured
+// in turns.
+func benchmarkRules(ctx context.Context) (rules, error) {
+	out, err := exec.CommandContext(ctx, "go", "test", "plumbline.dev/plumbline/audit", "-run", "^$",
+		"-bench", "^BenchmarkRules$", "-benchtime", "10x", "-count", "3").CombinedOutput()
+	if err != nil {
+		return rules{}, fmt.Errorf("measuring the rules: %w: %s", err, out)
+	}
+	all := map[string][]float64{}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		for i := 1; i < len(fields); i++ {
+			if n, err := strconv.ParseFloat(fields[i-1], 64); err == nil {
+				all[fields[i]] = append(all[fields[i]], n)
+			}
+		}
+	}
+	judge, compare := all["rules-ns/object"], all["drift-ns/object"]
+	if len(judge) == 0 || len(compare) == 0 {
+		return rules{}, fmt.Errorf("measuring the rules: no measurement in %q", out)
+	}
+	return rules{time.Duration(median(judge)), time.Duration(median(compare))}, nil
+}

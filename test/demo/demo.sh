@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The demo: a small shop is deployed from git, an intruder changes it by hand,
-# and plumbline tells what the intruder did. It runs on a real API server of its
+# The demo: a small shop is deployed from git, an intruder changes it by hand and
+# puts things beside it, and plumbline tells what the intruder did. It runs on a real API server of its
 # own and leaves nothing behind; KEEP=1 keeps the cluster until Ctrl-C.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -60,14 +60,16 @@ as ci-deploy wait --for=condition=Established crd/coupons.shop.example.com >/dev
 deploy overlays/production
 as ci-deploy --namespace shop wait --for=condition=Available --timeout=60s deployment --all >/dev/null
 
+# The Baseline's repository is the one that was made here.
+sed "s|https://git.example.com/shop/config.git|file://$work/config|" examples/shop/baseline.yaml >"$work/baseline.yaml"
 compare() {
   local code=0
   KUBECONFIG="$work/auditor.kubeconfig" KUBECACHEDIR="$work/cache" \
-    "${PLUMBLINE:-bin/plumbline}" diff --git "file://$work/config" --path overlays/production "$@" || code=$?
+    "${PLUMBLINE:-bin/plumbline}" diff -f "$work/baseline.yaml" "$@" || code=$?
   return "$code"
 }
 
-say "plumbline diff, before anybody interferes (as a user who may only read)"
+say "plumbline diff -f baseline.yaml, before anybody interferes (as a user who may only read)"
 compare
 
 say "An intruder is at work"
@@ -84,8 +86,17 @@ sed 's/server_tokens off/server_tokens on/' "$1" >"$1.new" && mv "$1.new" "$1"
 EDITOR
 chmod +x "$work/editor"
 KUBE_EDITOR="$work/editor" did edit configmap storefront-nginx
+mailer=$(as ci-deploy --namespace shop get pods --selector app.kubernetes.io/name=mailer --output 'jsonpath={.items[0].metadata.name}')
+did set image "pod/$mailer" mailer=ghcr.io/evil/mailer:1
+did debug postgres-0 --image=docker.io/library/busybox:1.37 --container=debugger -- sh 2>/dev/null
+did run shell --image=nginx
+did create clusterrolebinding mallory --clusterrole=cluster-admin --user=mallory
+as ci-deploy --namespace shop wait --for=condition=Available --timeout=60s deployment --all >/dev/null
+for name in cart catalog payments storefront; do
+  as ci-deploy --namespace shop rollout status "deployment/$name" --timeout=60s >/dev/null
+done
 
-say "plumbline diff, after"
+say "plumbline diff -f baseline.yaml, after"
 code=0
 compare || code=$?
 if [ "$code" -ne 1 ]; then
@@ -98,7 +109,7 @@ if [ -n "${KEEP:-}" ]; then
   cat <<KEPT
    export KUBECONFIG=$work/intruder.kubeconfig
    bin/kubectl get all -n shop
-   bin/plumbline diff --git file://$work/config --path overlays/production
+   bin/plumbline diff -f $work/baseline.yaml
 KEPT
   wait "$plane"
 fi

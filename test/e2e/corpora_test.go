@@ -114,7 +114,7 @@ func deployAll(t *testing.T, e *testenv.Env, serverSide bool) {
 			waitForPods(t, deployer)
 			report, r := diff(t, reader.Kubeconfig, dir)
 			clean(t, report, r)
-			rogues.quietCorpus(t, repository, c.dir)
+			rogues.quietCorpus(t, repository, c.dir, reader.Kubeconfig)
 			if len(report.Source.Commit) != 40 {
 				t.Errorf("the commit is %q", report.Source.Commit)
 			}

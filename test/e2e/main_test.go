@@ -59,10 +59,10 @@ type jsonReport struct {
 }
 
 type jsonFinding struct {
-	Rule, Severity, Message string
-	Object                  struct{ APIVersion, Kind, Namespace, Name string }
-	Origin                  jsonOrigin
-	Changes                 []jsonChange
+	Rule, Severity, Subject, Message string
+	Object                           struct{ APIVersion, Kind, Namespace, Name string }
+	Origin                           jsonOrigin
+	Changes                          []jsonChange
 }
 
 type jsonOrigin struct {

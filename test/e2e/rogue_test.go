@@ -572,11 +572,3 @@ func TestRogueWriters(t *testing.T) {
 		t.Errorf("found %q, want %q", found, want)
 	}
 }
-
-// quietCorpus wants nothing rogue in what corpora have deployed.
-func (w *watch) quietCorpus(t *testing.T, repository, dir string) {
-	t.Helper()
-	w.declare(t, repository, dir)
-	w.scope.ClusterKinds = []string{"APIService", "IngressClass", "Node", "PriorityClass", "StorageClass"}
-	w.quiet(t)
-}
