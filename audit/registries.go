@@ -44,7 +44,7 @@ func (j *judgement) uses() []provenance.Use {
 		found, errs := j.images.Find(o)
 		j.fail(finding.SourceSignature, o.ID, errors.Join(errs...))
 		for _, use := range found {
-			if use.Image != "" && !(fresh && known[use.Image]) {
+			if use.Image != "" && (!fresh || !known[use.Image]) {
 				uses = append(uses, provenance.Use{Object: o.ID, Origin: o.Origin, Subject: use.Subject(), Image: use.Image})
 			}
 		}

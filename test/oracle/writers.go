@@ -37,6 +37,9 @@ func (t truth) writers(said []differ.Change) []string {
 		if c.Writer.Manager == "" && t.live.GetKind() == "Secret" && strings.HasPrefix(q, ".data.") {
 			continue // the record of a stringData goes with anybody's apply
 		}
+		if c.Writer.Manager == "" && t.live.GetKind() == "HorizontalPodAutoscaler" && slices.ContainsFunc(t.ledger.touches, func(t touch) bool { return t.Version != "" }) {
+			continue // of which the server loses records of another version
+		}
 		if len(changers) == 0 || !recorded(holds) || roles(holds)[Impostor] {
 			continue
 		}
