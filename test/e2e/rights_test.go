@@ -111,12 +111,14 @@ func deployMixed(t *testing.T, namespace string) string {
 	}) {
 		t.Fatal("the objects cannot be deployed")
 	}
-	published := ""
+	published, same := "", 0
 	testenv.Poll(20*time.Second, func() bool { // the schemas of a new kind are published more than once
 		before := published
-		time.Sleep(time.Second)
 		published = admin(t).Kubectl(t, "get", "--raw", "/openapi/v3")
-		return published == before
+		if same++; published != before {
+			same = 0
+		}
+		return same == 3
 	})
 	return dir
 }
