@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"plumbline.dev/plumbline/api/v1alpha1"
 	"plumbline.dev/plumbline/assess"
@@ -106,7 +107,10 @@ func TestUnread(t *testing.T) {
 ---
 {apiVersion: v1, kind: Pod, metadata: {name: web-x, namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web, uid: set, controller: true}]}, spec: {containers: [{name: web, image: a}]}}`)
 	rules := newRules(t, v1alpha1.BaselineSpec{Scope: v1alpha1.Scope{Namespaces: []string{"shop"}}})
-	source := lister{Dump: dump(live), fail: "ReplicaSet", kinds: errors.New("one API does not answer")}
+	source := lister{Dump: dump(live), fail: "ReplicaSet", kinds: errors.Join(
+		errors.New("one API does not answer"),
+		&cluster.UnansweredError{GroupVersion: schema.GroupVersion{Group: "metrics.k8s.io", Version: "v1beta1"}}, // in which nobody declares anything
+	)}
 	survey := rules.Look(t.Context(), &source, nil)
 	want := []string{
 		"unjudged : one API does not answer",

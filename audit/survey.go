@@ -5,6 +5,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -65,6 +66,7 @@ func (r *Rules) Look(ctx context.Context, source Lister, declared []object.Objec
 	}
 	var kinds []cluster.Resource
 	kinds, s.Err = source.Kinds()
+	s.Err = relevant(s.Err)
 	for _, listed := range source.List(ctx, r.listings(kinds, s.contents(declared, r.spec.Sources))) {
 		s.add(listed)
 	}
@@ -73,6 +75,15 @@ func (r *Rules) Look(ctx context.Context, source Lister, declared []object.Objec
 		s.Again = func(ctx context.Context) *Survey { return r.Look(ctx, source, declared) }
 	}
 	return s
+}
+
+// relevant returns the errors but for those about groups of which nobody declares
+// anything: a metrics server that is down hides nothing.
+func relevant(err error) error {
+	return errors.Join(slices.DeleteFunc(flat(err), func(e error) bool {
+		unanswered, ok := errors.AsType[*cluster.UnansweredError](e)
+		return ok && rogue.Passing(object.ID{Group: unanswered.GroupVersion.Group})
+	})...)
 }
 
 // Kind is a kind without its version.

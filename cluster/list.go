@@ -70,8 +70,21 @@ func (c *Cluster) unanswered() error {
 }
 
 func unansweredBy(gv schema.GroupVersion, err error) error {
-	return fmt.Errorf("the API service of %s does not answer, so its kinds are not known: %w", gv, err)
+	return &UnansweredError{gv, err}
 }
+
+// UnansweredError says that a server of its own, which the API server hands requests for
+// a group on to, does not answer.
+type UnansweredError struct {
+	GroupVersion schema.GroupVersion
+	Err          error
+}
+
+func (u *UnansweredError) Error() string {
+	return fmt.Sprintf("the API service of %s does not answer, so its kinds are not known: %v", u.GroupVersion, u.Err)
+}
+
+func (u *UnansweredError) Unwrap() error { return u.Err }
 
 // List makes the listings, several at a time, and returns what came of each, in
 // their order.
