@@ -272,7 +272,10 @@ func (w *walker) absent(declared any, n *node) {
 			return
 		}
 	case []any:
-		if n != nil && n.list != nil && len(d) > 0 && w.ignoresWithin() {
+		switch keyed := n != nil && n.list != nil; {
+		case keyed && len(d) == 0:
+			return // an apply merges no items into none
+		case keyed && w.ignoresWithin():
 			w.items(d, nil, n, nil)
 			return
 		}
