@@ -67,7 +67,7 @@ func (r *Rules) Look(ctx context.Context, source Lister, declared []object.Objec
 	var kinds []cluster.Resource
 	kinds, s.Err = source.Kinds()
 	s.Err = relevant(s.Err)
-	for _, listed := range source.List(ctx, r.listings(kinds, s.contents(declared, r.spec.Sources))) {
+	for _, listed := range source.List(ctx, r.listings(kinds, s.contents(declared, r.needs()))) {
 		s.add(listed)
 	}
 	s.owners = s.foreignOwners(ctx)
@@ -91,30 +91,51 @@ type Kind struct{ Group, Kind string }
 
 func (k Kind) id() object.ID { return object.ID{Group: k.Group, Kind: k.Kind} }
 
-// looked are the kinds that rules look into, besides those of package rogue.
-var looked = []Kind{
-	{"", "Namespace"},
-	{"networking.k8s.io", "NetworkPolicy"},
-	{"rbac.authorization.k8s.io", "ClusterRoleBinding"}, {"rbac.authorization.k8s.io", "RoleBinding"},
-	{"argoproj.io", "Application"}, {"argoproj.io", "ApplicationSet"},
-	{"fleet.cattle.io", "GitRepo"}, {"helm.cattle.io", "HelmChart"}, {"helm.toolkit.fluxcd.io", "HelmRelease"},
-	{"source.toolkit.fluxcd.io", "Bucket"}, {"source.toolkit.fluxcd.io", "GitRepository"},
-	{"source.toolkit.fluxcd.io", "HelmRepository"}, {"source.toolkit.fluxcd.io", "OCIRepository"},
+// The kinds that rules look into, besides those of package rogue.
+var (
+	policies = []Kind{{"networking.k8s.io", "NetworkPolicy"}}
+	bindings = []Kind{{"rbac.authorization.k8s.io", "ClusterRoleBinding"}, {"rbac.authorization.k8s.io", "RoleBinding"}}
+	origins  = []Kind{
+		{"argoproj.io", "Application"}, {"argoproj.io", "ApplicationSet"},
+		{"fleet.cattle.io", "GitRepo"}, {"helm.cattle.io", "HelmChart"}, {"helm.toolkit.fluxcd.io", "HelmRelease"},
+		{"source.toolkit.fluxcd.io", "Bucket"}, {"source.toolkit.fluxcd.io", "GitRepository"},
+		{"source.toolkit.fluxcd.io", "HelmRepository"}, {"source.toolkit.fluxcd.io", "OCIRepository"},
+	}
+)
+
+// needs are the kinds that the rules of the Baseline look into, whatever its scope
+// says of kinds.
+func (r *Rules) needs() map[Kind]bool {
+	var kinds []Kind
+	for _, name := range rogue.Whole {
+		kind, group, _ := strings.Cut(name, ".")
+		kinds = append(kinds, Kind{group, kind})
+	}
+	for _, image := range r.spec.Sources.Images {
+		kinds = append(kinds, Kind{image.Group, image.Kind})
+	}
+	if r.spec.Posture.NetworkDefaultDeny || r.spec.Posture.Justification != "" {
+		kinds = append(kinds, policies...)
+	}
+	if r.spec.Posture.Groups {
+		kinds = append(kinds, bindings...)
+	}
+	if len(r.spec.Sources.Charts)+len(r.spec.Sources.Repositories) > 0 || r.spec.Sources.Releases == v1alpha1.Read {
+		kinds = append(kinds, origins...)
+	}
+	needed := map[Kind]bool{}
+	for _, k := range kinds {
+		needed[k] = true
+	}
+	return needed
 }
 
 // contents are the kinds of which the content is read: those that rules look into, and
 // those of declared objects, with the version that git has them in.
-func (s *Survey) contents(declared []object.Object, sources v1alpha1.Sources) map[Kind]string {
+func (s *Survey) contents(declared []object.Object, needed map[Kind]bool) map[Kind]string {
 	kinds := map[Kind]string{}
-	for _, k := range looked {
+	for k := range needed {
 		kinds[k] = ""
-	}
-	for _, name := range rogue.Whole {
-		kind, group, _ := strings.Cut(name, ".")
-		kinds[Kind{group, kind}] = ""
-	}
-	for _, image := range sources.Images {
-		kinds[Kind{image.Group, image.Kind}] = ""
 	}
 	for _, d := range declared {
 		if _, err := s.Resource(d.ID.Group, d.ID.Version, d.ID.Kind); err == nil {
@@ -127,7 +148,7 @@ func (s *Survey) contents(declared []object.Object, sources v1alpha1.Sources) ma
 // listings are the LISTs that the scope takes.
 func (r *Rules) listings(kinds []cluster.Resource, contents map[Kind]string) []cluster.Listing {
 	var all []cluster.Listing
-	scope := r.spec.Scope
+	scope, needed := r.spec.Scope, r.needs()
 	for _, resource := range kinds {
 		k := Kind{resource.Group, resource.Kind}
 		version, whole := contents[k]
@@ -140,7 +161,7 @@ func (r *Rules) listings(kinds []cluster.Resource, contents map[Kind]string) []c
 		case !resource.Namespaced && (slices.ContainsFunc(scope.ClusterKinds, k.id().IsKind) || k == node):
 			l.Partial = l.Partial && k != node // whose status tells the names of images
 			all = append(all, l)
-		case resource.Namespaced && (len(scope.Kinds) == 0 || slices.ContainsFunc(scope.Kinds, k.id().IsKind) || whole):
+		case resource.Namespaced && (len(scope.Kinds) == 0 || slices.ContainsFunc(scope.Kinds, k.id().IsKind) || needed[k]):
 			for _, l.Namespace = range scope.Namespaces {
 				all = append(all, l)
 				if r.spec.Sources.Releases == v1alpha1.Read && l.Partial && (k == Kind{"", "Secret"} || k == Kind{"", "ConfigMap"}) {

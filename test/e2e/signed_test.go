@@ -171,7 +171,7 @@ spec:
 	admin(t).Kubectl(t, "-n", ns, "create", "secret", "generic", "hidden", "--from-literal=key="+secret)
 	reader := env.User(t, "scope-reader")
 	admin(t).Kubectl(t, "-n", ns, "create", "rolebinding", "view", "--clusterrole=view", "--user=scope-reader")
-	rights(t, reader, ns, "--verb=get,list", "--resource=podtemplates,rolebindings.rbac.authorization.k8s.io") // and so all but Secrets
+	rights(t, reader, ns, "--verb=get,list", "--resource=podtemplates") // and so all but Secrets
 	args := []string{dir, "-n", ns, "-f", baseline}
 	report, r := diff(t, reader.Kubeconfig, args...)
 	if r.code != 3 || len(report.Findings) > 0 {
