@@ -324,7 +324,7 @@ func (w *walker) released(live any, p place) {
 	switch {
 	case last.role == foreign:
 		w.change(Added, nil, live, last.writer)
-	case w.byApply(p) || w.wasApplied() || !w.isUnset(live) && w.unapplied(live):
+	case w.byApply(p) || w.wasApplied() || w.inData() || !w.isUnset(live) && w.unapplied(live):
 		w.change(Released, nil, live, last.writer)
 	}
 }

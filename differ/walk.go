@@ -219,7 +219,7 @@ func (w *walker) unset(live any, n *node, p place) {
 func (w *walker) leftToServer(declared any, p place) bool {
 	switch declared.(type) {
 	case string, int64, float64:
-		return empty(declared) && (!p.owned() || w.onlyDeployers(p) && (!w.byApply(p) || w.isAssigned()))
+		return empty(declared) && (!p.owned() || w.onlyDeployers(p) && (!w.byApply(p) || w.pod || w.isAssigned() || w.isAdmitted()))
 	}
 	return false
 }

@@ -100,7 +100,7 @@ func (t truth) ignored(p string) bool {
 func (t truth) leftTo(p string) bool {
 	holds := t.ledger.around(p)
 	byController := func(t touch) bool { return t.Role == Controller }
-	return t.blank[p] && len(holds) > 0 && t.ledger.touched(p, last(holds).number, byController)
+	return t.blank[p] && t.ledger.masked || t.blank[p] && len(holds) > 0 && t.ledger.touched(p, last(holds).number, byController)
 }
 
 // kept tells whether an apply of git keeps what is there, though git says zero: that
