@@ -40,21 +40,39 @@ var assigned = map[string][]string{
 }
 
 // admitted are the fields that the cluster's own admission may fill in when an
-// object is made, in the maker's name or nobody's. Source: the plugins of
-// k8s.io/kubernetes/plugin/pkg/admission.
+// object is made, in the maker's name or nobody's, and those that binding a volume
+// fills in, whose record may be gone. Source: the plugins of
+// k8s.io/kubernetes/plugin/pkg/admission, k8s.io/component-helpers/storage/volume.
 var admitted = map[string][]string{
-	"Ingress":               {"spec.ingressClassName"},
-	"PersistentVolumeClaim": {"spec.storageClassName"},
+	"Ingress": {"spec.ingressClassName"},
+	"PersistentVolume": {
+		`metadata.annotations["pv.kubernetes.io/bound-by-controller"]`,
+		`metadata.annotations["pv.kubernetes.io/provisioned-by"]`,
+		"spec.claimRef",
+	},
+	"PersistentVolumeClaim": {
+		`metadata.annotations["pv.kubernetes.io/bind-completed"]`,
+		`metadata.annotations["pv.kubernetes.io/bound-by-controller"]`,
+		`metadata.annotations["volume.beta.kubernetes.io/storage-provisioner"]`,
+		`metadata.annotations["volume.kubernetes.io/selected-node"]`,
+		`metadata.annotations["volume.kubernetes.io/storage-provisioner"]`,
+		"spec.storageClassName", "spec.volumeName",
+	},
 }
 
 // anywhere are places of objects of any kind that are written without a record.
 var anywhere = []string{
 	`metadata.annotations["deployment.kubernetes.io/revision"]`,
+	"metadata.finalizers[=batch.kubernetes.io/job-tracking]",
+	"metadata.finalizers[=customresourcecleanup.apiextensions.k8s.io]",
 	"metadata.finalizers[=foregroundDeletion]",
 	"metadata.finalizers[=kubernetes.io/pv-protection]",
 	"metadata.finalizers[=kubernetes.io/pvc-protection]",
 	"metadata.finalizers[=kubernetes.io/vac-protection]",
+	"metadata.finalizers[=networking.k8s.io/service-cidr-finalizer]",
 	"metadata.finalizers[=orphan]",
+	"metadata.finalizers[=resource.kubernetes.io/delete-protection]",
+	"metadata.finalizers[=service.kubernetes.io/load-balancer-cleanup]",
 	"metadata.generateName",
 	"spec.shards",   // how some count replicas
 	"spec.replicas", // the scale subresource leaves no record where nobody owned the field

@@ -99,6 +99,8 @@ func dependent(live object.Object, parent, name string, siblings map[string]any,
 		return ofNames(name, siblings, v)
 	case kind == "ResourceSlice" && name == "value": // of a capacity
 		return v == "0"
+	case kind == "ResourceSlice" && parent == "taints" && name == "timeAdded":
+		return true // when the server first saw the taint, or last: an apply that leaves it out sets it anew
 	case kind == "ServiceAccount" && name == "secrets":
 		return areTokens(live.ID.Name, v)
 	}

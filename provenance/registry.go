@@ -85,18 +85,18 @@ func (r *registry) resolve(ctx context.Context, ref name.Reference) (*ggcr.Descr
 // look goes through what stands beside an image until something makes it signed.
 // That something could not be read matters only where nothing does.
 func (r *registry) look(ctx context.Context, p policy, digest name.Digest, media types.MediaType) (found, error) {
-	l := &looking{registry: r, ctx: ctx, policy: p, digest: digest}
-	places := []func() error{l.simple, l.referrers, l.attached}
+	l := &looking{registry: r, policy: p, digest: digest}
+	places := []func(context.Context) error{l.simple, l.referrers, l.attached}
 	if p.needsProvenance() {
-		places = []func() error{l.referrers, l.attached, l.simple}
+		places = []func(context.Context) error{l.referrers, l.attached, l.simple}
 	}
 	var errs []error
 	for _, place := range places {
-		if err := place(); err != nil {
+		if err := place(ctx); err != nil {
 			errs = append(errs, err)
 		}
 		if l.good != nil {
-			return l.complete(media)
+			return l.complete(ctx, media)
 		}
 	}
 	if len(errs) > 0 {
@@ -108,7 +108,6 @@ func (r *registry) look(ctx context.Context, p policy, digest name.Digest, media
 // looking is a look at what stands beside one image.
 type looking struct {
 	*registry
-	ctx    context.Context //nolint:containedctx // lives as long as one call of look
 	policy policy
 	digest name.Digest
 
@@ -151,17 +150,17 @@ func (l *looking) unsigned() found {
 }
 
 // complete adds the images of a signed index.
-func (l *looking) complete(media types.MediaType) (found, error) {
+func (l *looking) complete(ctx context.Context, media types.MediaType) (found, error) {
 	f := found{Good: l.good}
 	if !media.IsIndex() {
 		return f, nil
 	}
-	got, err := l.puller.Get(l.ctx, l.digest)
+	got, err := l.puller.Get(ctx, l.digest)
 	if err != nil {
-		return found{}, l.explain(err)
+		return found{}, l.explain(ctx, err)
 	}
 	if _, ok := platformsOf(l.digest, got.Manifest); !ok {
-		return found{}, l.explain(errUnreadable)
+		return found{}, l.explain(ctx, errUnreadable)
 	}
 	f.Index = got.Manifest
 	return f, nil
@@ -202,44 +201,44 @@ func platformsOf(digest name.Digest, manifest []byte) ([]string, bool) {
 	return slices.Compact(digests), true
 }
 
-func (l *looking) explain(err error) error {
-	return explain(l.ctx, l.digest.Context(), err)
+func (l *looking) explain(ctx context.Context, err error) error {
+	return explain(ctx, l.digest.Context(), err)
 }
 
 // simple looks at the layers of sha256-HEX.sig.
-func (l *looking) simple() error {
-	return l.layers("sig", func(layer ggcr.Descriptor, content []byte) (item, bool) {
+func (l *looking) simple(ctx context.Context) error {
+	return l.layers(ctx, "sig", func(layer ggcr.Descriptor, content []byte) (item, bool) {
 		return item{kindSimple, content, layer.Annotations[noteSignature]}, true
 	}, mediaSimple)
 }
 
 // attached looks at the layers of sha256-HEX.att.
-func (l *looking) attached() error {
-	return l.layers("att", func(_ ggcr.Descriptor, content []byte) (item, bool) {
+func (l *looking) attached(ctx context.Context) error {
+	return l.layers(ctx, "att", func(_ ggcr.Descriptor, content []byte) (item, bool) {
 		return item{Kind: kindEnvelope, Content: content}, approves(content)
 	}, mediaDSSE)
 }
 
 // layers looks at the newest layers of an image that stands beside ours, by a name
 // that it is given by convention.
-func (l *looking) layers(suffix string, read func(ggcr.Descriptor, []byte) (item, bool), media types.MediaType) error {
+func (l *looking) layers(ctx context.Context, suffix string, read func(ggcr.Descriptor, []byte) (item, bool), media types.MediaType) error {
 	tag := l.digest.Context().Tag(strings.Replace(l.digest.DigestStr(), ":", "-", 1) + "." + suffix)
-	got, err := l.puller.Get(l.ctx, tag)
+	got, err := l.puller.Get(ctx, tag)
 	if statusOf(err) == 404 {
 		return nil
 	}
 	if err != nil {
-		return l.explain(err)
+		return l.explain(ctx, err)
 	}
 	manifest, err := ggcr.ParseManifest(bytes.NewReader(got.Manifest))
 	if err != nil {
-		return l.explain(errUnreadable)
+		return l.explain(ctx, errUnreadable)
 	}
-	return l.each(manifest.Layers, func(d ggcr.Descriptor) (bool, error) {
+	return l.each(ctx, manifest.Layers, func(d ggcr.Descriptor) (bool, error) {
 		if d.MediaType != media {
 			return true, nil
 		}
-		content, err := l.blob(d)
+		content, err := l.blob(ctx, d)
 		if err != nil {
 			return false, err
 		}
@@ -251,20 +250,20 @@ func (l *looking) layers(suffix string, read func(ggcr.Descriptor, []byte) (item
 }
 
 // referrers looks at the bundles that refer to the image.
-func (l *looking) referrers() error {
-	index, err := remote.Referrers(l.digest, append(slices.Clone(l.options), remote.WithContext(l.ctx))...)
+func (l *looking) referrers(ctx context.Context) error {
+	index, err := remote.Referrers(l.digest, append(slices.Clone(l.options), remote.WithContext(ctx))...)
 	if err != nil {
-		return l.explain(err)
+		return l.explain(ctx, err)
 	}
 	list, err := index.IndexManifest()
 	if err != nil {
-		return l.explain(errUnreadable)
+		return l.explain(ctx, errUnreadable)
 	}
 	bundles := slices.DeleteFunc(slices.Clone(list.Manifests), func(d ggcr.Descriptor) bool {
 		return !strings.HasPrefix(d.ArtifactType, mediaBundle)
 	})
-	return l.each(bundles, func(d ggcr.Descriptor) (bool, error) {
-		content, err := l.bundle(d)
+	return l.each(ctx, bundles, func(d ggcr.Descriptor) (bool, error) {
+		content, err := l.bundle(ctx, d)
 		if err != nil || !approves(envelopeOf(content)) {
 			return err == nil, err
 		}
@@ -274,7 +273,7 @@ func (l *looking) referrers() error {
 
 // each goes through the newest items, which registries list last, until one is
 // good. One that cannot be had does not keep the others from being looked at.
-func (l *looking) each(items []ggcr.Descriptor, look func(ggcr.Descriptor) (more bool, err error)) error {
+func (l *looking) each(ctx context.Context, items []ggcr.Descriptor, look func(ggcr.Descriptor) (more bool, err error)) error {
 	var first error
 	skipped := max(0, len(items)-maxItems)
 	for _, d := range slices.Backward(items[skipped:]) {
@@ -283,20 +282,20 @@ func (l *looking) each(items []ggcr.Descriptor, look func(ggcr.Descriptor) (more
 			return nil
 		}
 		if first == nil && err != nil {
-			first = l.explain(err)
+			first = l.explain(ctx, err)
 		}
-		if l.ctx.Err() != nil {
+		if ctx.Err() != nil {
 			break
 		}
 	}
 	if first == nil && skipped > 0 {
-		first = l.explain(fmt.Errorf("%w: the image has %d signatures, of which only the newest %d were looked at, and none of those counts", errBounds, len(items), maxItems))
+		first = l.explain(ctx, fmt.Errorf("%w: the image has %d signatures, of which only the newest %d were looked at, and none of those counts", errBounds, len(items), maxItems))
 	}
 	return first
 }
 
-func (l *looking) bundle(d ggcr.Descriptor) ([]byte, error) {
-	got, err := l.puller.Get(l.ctx, l.digest.Context().Digest(d.Digest.String()))
+func (l *looking) bundle(ctx context.Context, d ggcr.Descriptor) ([]byte, error) {
+	got, err := l.puller.Get(ctx, l.digest.Context().Digest(d.Digest.String()))
 	if err != nil {
 		return nil, err
 	}
@@ -304,15 +303,15 @@ func (l *looking) bundle(d ggcr.Descriptor) ([]byte, error) {
 	if err != nil || len(manifest.Layers) != 1 {
 		return nil, errUnreadable
 	}
-	return l.blob(manifest.Layers[0])
+	return l.blob(ctx, manifest.Layers[0])
 }
 
 // blob returns a layer's content, which the library holds against its digest.
-func (l *looking) blob(d ggcr.Descriptor) ([]byte, error) {
+func (l *looking) blob(ctx context.Context, d ggcr.Descriptor) ([]byte, error) {
 	if d.Size > maxBytes {
 		return nil, errTooLarge
 	}
-	layer, err := l.puller.Layer(l.ctx, l.digest.Context().Digest(d.Digest.String()))
+	layer, err := l.puller.Layer(ctx, l.digest.Context().Digest(d.Digest.String()))
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package provenance_test
 
 import (
 	"bytes"
-	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -346,7 +345,7 @@ func verify(t *testing.T, spec v1alpha1.Signatures, image string) provenance.Res
 
 func again(t *testing.T, v *provenance.Verifier, image string) provenance.Result {
 	t.Helper()
-	return v.Verify(context.Background(), []string{image})[image]
+	return v.Verify(t.Context(), []string{image})[image]
 }
 
 // isSigned, isUnsigned and isUnknown check a result.

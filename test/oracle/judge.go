@@ -103,7 +103,7 @@ func (r *run) truth(ctx context.Context) (truth, error) {
 		return truth{}, fmt.Errorf("asking what an untouched object has: %w", refusal(err))
 	}
 	t.untouched = untouched
-	if t.byApply, err = compare(r.types, r.live, t.applied); err != nil {
+	if t.byApply, err = compare(r.types, withoutTimes(r.live, r.git), withoutTimes(t.applied, r.git)); err != nil {
 		return truth{}, err
 	}
 	if t.beside, err = compare(r.types, untouched, r.live); err != nil {

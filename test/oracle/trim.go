@@ -68,6 +68,38 @@ func withoutEmpty(v any) any {
 	return v
 }
 
+// withoutTimes is an object without the times of taints for which git has none: the
+// server sets these anew at each apply.
+func withoutTimes(o, git *unstructured.Unstructured) *unstructured.Unstructured {
+	if o.GetKind() != "ResourceSlice" {
+		return o
+	}
+	o = o.DeepCopy()
+	declared := taintsOf(git)
+	for i, taint := range taintsOf(o) {
+		if i >= len(declared) || declared[i]["timeAdded"] == nil {
+			delete(taint, "timeAdded")
+		}
+	}
+	return o
+}
+
+// taintsOf are the taints of all of a slice's devices.
+func taintsOf(slice *unstructured.Unstructured) []map[string]any {
+	var taints []map[string]any
+	devices, _, _ := unstructured.NestedFieldNoCopy(slice.Object, "spec", "devices")
+	list, _ := devices.([]any)
+	for _, device := range list {
+		device, _ := device.(map[string]any)
+		own, _ := device["taints"].([]any)
+		for _, taint := range own {
+			taint, _ := taint.(map[string]any)
+			taints = append(taints, taint)
+		}
+	}
+	return taints
+}
+
 // stored is an object as the server keeps it, as far as fields move.
 func stored(o *unstructured.Unstructured) *unstructured.Unstructured {
 	written, ok := o.Object["stringData"].(map[string]any)
