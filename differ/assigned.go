@@ -40,24 +40,11 @@ var assigned = map[string][]string{
 }
 
 // admitted are the fields that the cluster's own admission may fill in when an
-// object is made, in the maker's name or nobody's, and those that binding a volume
-// fills in, whose record may be gone. Source: the plugins of
-// k8s.io/kubernetes/plugin/pkg/admission, k8s.io/component-helpers/storage/volume.
+// object is made, in the maker's name or nobody's. Source: the plugins of
+// k8s.io/kubernetes/plugin/pkg/admission.
 var admitted = map[string][]string{
-	"Ingress": {"spec.ingressClassName"},
-	"PersistentVolume": {
-		`metadata.annotations["pv.kubernetes.io/bound-by-controller"]`,
-		`metadata.annotations["pv.kubernetes.io/provisioned-by"]`,
-		"spec.claimRef",
-	},
-	"PersistentVolumeClaim": {
-		`metadata.annotations["pv.kubernetes.io/bind-completed"]`,
-		`metadata.annotations["pv.kubernetes.io/bound-by-controller"]`,
-		`metadata.annotations["volume.beta.kubernetes.io/storage-provisioner"]`,
-		`metadata.annotations["volume.kubernetes.io/selected-node"]`,
-		`metadata.annotations["volume.kubernetes.io/storage-provisioner"]`,
-		"spec.storageClassName", "spec.volumeName",
-	},
+	"Ingress":               {"spec.ingressClassName"},
+	"PersistentVolumeClaim": {"spec.storageClassName"},
 }
 
 // anywhere are places of objects of any kind that are written without a record.

@@ -121,6 +121,9 @@ func (r *run) refresh(ctx context.Context, resource dynamic.ResourceInterface) e
 		return err
 	}
 	r.ledger.changed(Step{Role: Controller}, r.steps, d, nil)
+	if len(live.GetManagedFields()) == 0 {
+		r.ledger.forget() // the server keeps none from then on until somebody applies
+	}
 	r.live = live
 	return nil
 }
