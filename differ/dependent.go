@@ -42,13 +42,27 @@ func (w *walker) isFixed(parent, name string, v any, n *node) bool {
 }
 
 // isDerived tells whether a label of an object is one of its Pods', which the
-// server copies where an object is made that has none of its own, and keeps.
+// server copies where an object is made that has none of its own, and keeps: also
+// where the Pods' has been changed since.
 func (w *walker) isDerived(v any) bool {
 	if k := w.live.ID.Kind; !w.builtin || k != "Job" && k != "ReplicationController" || len(w.path) != 3 || w.path[1].field != "labels" {
 		return false
 	}
-	labels, _ := at(w.live.Content, podLabels).(map[string]any)
-	return v != nil && equal(v, labels[w.path[2].field])
+	name := w.path[2].field
+	for _, content := range []map[string]any{w.live.Content, w.git} {
+		if labels, _ := at(content, podLabels).(map[string]any); v != nil && equal(v, labels[name]) {
+			return true
+		}
+	}
+	switch {
+	case w.live.ID.Kind != "Job":
+		return false
+	case name == "batch.kubernetes.io/job-name", name == "job-name":
+		return v == w.live.ID.Name
+	case name == "batch.kubernetes.io/controller-uid", name == "controller-uid":
+		return v == w.live.Metadata("uid")
+	}
+	return false
 }
 
 // declaresLabels tells whether git declares labels of the object itself.

@@ -7,6 +7,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"plumbline.dev/plumbline/object"
 )
 
 // verdict is what the standard says of all templates of one form.
@@ -30,7 +32,7 @@ func (j *judge) judged(t template) ([]fail, error) {
 // form spells everything in a template that convert looks at: no two that it tells
 // apart are spelled alike.
 func (t template) form(to []byte) []byte {
-	for name, value := range sorted(mapping(t.metadata, "annotations"), ofSecurity) {
+	for name, value := range sorted(object.Map(t.metadata, "annotations"), ofSecurity) {
 		to = spell(spell(to, name), value)
 	}
 	to = append(to, ';')

@@ -66,10 +66,10 @@ func (j *judge) defaultDeny(name string, policies []object.Object) {
 	unread := j.unread(object.ID{Group: networking, Version: "v1", Kind: "NetworkPolicy", Namespace: name})
 	open := slices.Clone(directions)
 	for _, o := range policies {
-		spec := mapping(o.Content, "spec")
+		spec := object.Map(o.Content, "spec")
 		unread = unread || spec == nil
 		open = slices.DeleteFunc(open, func(d direction) bool {
-			return spec != nil && everyPod(spec) && holds(spec, d) && len(list(spec, d.rules)) == 0
+			return spec != nil && everyPod(spec) && holds(spec, d) && len(object.List(spec, d.rules)) == 0
 		})
 	}
 	switch {
@@ -93,29 +93,29 @@ func (j *judge) defaultDeny(name string, policies []object.Object) {
 // everyPod tells whether a policy selects all Pods. A selector that is not there is
 // empty, and an empty one selects all.
 func everyPod(spec map[string]any) bool {
-	selector := mapping(spec, "podSelector")
-	return len(mapping(selector, "matchLabels")) == 0 && len(list(selector, "matchExpressions")) == 0
+	selector := object.Map(spec, "podSelector")
+	return len(object.Map(selector, "matchLabels")) == 0 && len(object.List(selector, "matchExpressions")) == 0
 }
 
 // holds tells whether a policy says anything about a direction. Without policyTypes it
 // is about ingress, and about egress if it has rules for that.
 func holds(spec map[string]any, d direction) bool {
-	types := list(spec, "policyTypes")
+	types := object.List(spec, "policyTypes")
 	if len(types) == 0 {
-		return d.policyType == "Ingress" || len(list(spec, d.rules)) > 0
+		return d.policyType == "Ingress" || len(object.List(spec, d.rules)) > 0
 	}
 	return slices.Contains(types, any(d.policyType))
 }
 
 // justified wants a reason of a policy that allows something.
 func (j *judge) justified(o object.Object) {
-	spec := mapping(o.Content, "spec")
+	spec := object.Map(o.Content, "spec")
 	if spec == nil {
 		j.fail(finding.PostureNetwork, o, "its rules were not read")
 		return
 	}
-	allows := slices.ContainsFunc(directions, func(d direction) bool { return holds(spec, d) && len(list(spec, d.rules)) > 0 })
-	reason, _ := mapping(mapping(o.Content, "metadata"), "annotations")[j.spec.Justification].(string)
+	allows := slices.ContainsFunc(directions, func(d direction) bool { return holds(spec, d) && len(object.List(spec, d.rules)) > 0 })
+	reason, _ := object.Map(object.Map(o.Content, "metadata"), "annotations")[j.spec.Justification].(string)
 	if !allows || strings.TrimSpace(reason) != "" {
 		return
 	}

@@ -39,9 +39,9 @@ func hasTemplate(id object.ID) bool {
 func templateOf(o object.Object) template {
 	at := o.Content
 	for _, step := range templates[groupKind{o.ID.Group, o.ID.Kind}] {
-		at = mapping(at, step)
+		at = object.Map(at, step)
 	}
-	return template{mapping(at, "metadata"), mapping(at, "spec")}
+	return template{object.Map(at, "metadata"), object.Map(at, "spec")}
 }
 
 // workload is an object with a template, and what of it fails: in git, in the cluster,
@@ -62,7 +62,7 @@ func (j *judge) podSecurity() {
 	var workloads []*workload
 	byUID := map[string]*workload{}
 	j.each(hasTemplate, func(declared, live object.Object) {
-		w := &workload{id: either(declared, live).ID, uid: live.Metadata("uid"), owner: controller(live)}
+		w := &workload{id: either(declared, live).ID, uid: live.Metadata("uid"), owner: object.Text(live.Controller(), "uid")}
 		w.fails = j.fails(declared, nil)
 		w.edited = declared.Content != nil && len(w.fails) == 0
 		if !retired(live) {
@@ -97,7 +97,7 @@ func (j *judge) fails(o object.Object, known []fail) []fail {
 	t := templateOf(o)
 	if t.spec == nil {
 		// Of what a controller made, and was listed by its metadata alone, the Pods tell.
-		if o.ID.Kind == "Pod" || controller(o) == "" {
+		if o.ID.Kind == "Pod" || o.Controller() == nil {
 			j.fail(finding.PosturePodSecurity, o, "it has no Pod specification, or that was not read")
 		}
 		return known
@@ -208,19 +208,9 @@ func either(declared, live object.Object) object.Object {
 	return declared
 }
 
-// controller returns the UID of an object's controller, or "".
-func controller(o object.Object) string {
-	for _, r := range list(mapping(o.Content, "metadata"), "ownerReferences") {
-		if r, _ := r.(map[string]any); r["controller"] == true {
-			return text(r, "uid")
-		}
-	}
-	return ""
-}
-
 // retired tells of a ReplicaSet that a rollout has left behind and that runs nothing.
 func retired(o object.Object) bool {
-	return o.ID.Kind == "ReplicaSet" && controller(o) != "" && mapping(o.Content, "spec")["replicas"] == int64(0)
+	return o.ID.Kind == "ReplicaSet" && o.Controller() != nil && object.Map(o.Content, "spec")["replicas"] == int64(0)
 }
 
 // namespaceLabel judges what a namespace has the API server let in. That only the
@@ -233,7 +223,7 @@ func (j *judge) namespaceLabel(namespace object.Object) {
 		Rule: finding.PosturePodSecurity, Severity: finding.Warning, Object: namespace.ID, Subject: "enforce",
 		Advice: fmt.Sprintf("set the label %s: %s in git", api.EnforceLevelLabel, j.pods.level.Level),
 	}
-	value, ok := mapping(mapping(namespace.Content, "metadata"), "labels")[api.EnforceLevelLabel].(string)
+	value, ok := object.Map(object.Map(namespace.Content, "metadata"), "labels")[api.EnforceLevelLabel].(string)
 	level, err := api.ParseLevel(value)
 	switch {
 	case !ok:

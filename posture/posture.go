@@ -161,21 +161,5 @@ func (j *judge) each(is func(object.ID) bool, visit func(declared, live object.O
 	}
 }
 
-// mapping and list read a field that may be missing or of another type.
-func mapping(m map[string]any, field string) map[string]any {
-	value, _ := m[field].(map[string]any)
-	return value
-}
-
-func list(m map[string]any, field string) []any {
-	value, _ := m[field].([]any)
-	return value
-}
-
-func text(m map[string]any, field string) string {
-	value, _ := m[field].(string)
-	return value
-}
-
 // annotationKey is the form of an annotation's name, or nothing at all.
 var annotationKey = regexp.MustCompile(`^$|^([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$`)

@@ -35,15 +35,15 @@ func (j *judge) users(o object.Object, where string, told map[string]bool) {
 	if o.Content == nil {
 		return
 	}
-	role := mapping(o.Content, "roleRef")
+	role := object.Map(o.Content, "roleRef")
 	if role == nil {
 		j.fail(finding.PostureRBACUser, o, "its role and subjects were not read")
 		return
 	}
-	for _, s := range list(o.Content, "subjects") {
+	for _, s := range object.List(o.Content, "subjects") {
 		s, _ := s.(map[string]any)
-		user := text(s, "name")
-		if text(s, "kind") != "User" || component(user) || told[user] {
+		user := object.Text(s, "name")
+		if object.Text(s, "kind") != "User" || component(user) || told[user] {
 			continue
 		}
 		told[user] = true
@@ -64,10 +64,10 @@ func bound(role map[string]any, user string) finding.Finding {
 	if user == anonymous {
 		who, f.Advice = "everybody, without logging in,", "remove the subject"
 	}
-	if text(role, "kind") == "ClusterRole" && text(role, "name") == "cluster-admin" {
+	if object.Text(role, "kind") == "ClusterRole" && object.Text(role, "name") == "cluster-admin" {
 		f.Severity = finding.Critical
 	}
-	f.Message = fmt.Sprintf("%s has the %s %s", who, text(role, "kind"), text(role, "name"))
+	f.Message = fmt.Sprintf("%s has the %s %s", who, object.Text(role, "kind"), object.Text(role, "name"))
 	return f
 }
 

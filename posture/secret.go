@@ -65,14 +65,14 @@ func (j *judge) plainSecret(o object.Object) {
 // as it is.
 func secretValues(content map[string]any) map[string]string {
 	values := map[string]string{}
-	for name, value := range mapping(content, "data") {
+	for name, value := range object.Map(content, "data") {
 		value, _ := value.(string)
 		if decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(value)); err == nil && !encrypted(value) {
 			value = string(decoded)
 		}
 		values[name] = value
 	}
-	for name, value := range mapping(content, "stringData") {
+	for name, value := range object.Map(content, "stringData") {
 		if value, ok := value.(string); ok { // it takes the place of data of that name
 			values[name] = value
 		}
@@ -196,7 +196,7 @@ func (s *scan) value(at *step, value any) {
 func (s *scan) mapping(at *step, m map[string]any) {
 	// An environment variable, or the like.
 	if value, ok := m["value"].(string); ok {
-		if c, ok := named(text(m, "name"), value); ok {
+		if c, ok := named(object.Text(m, "name"), value); ok {
 			s.hit(&step{before: at, key: "value"}, []credential{c}, nil)
 		}
 	}
@@ -217,7 +217,7 @@ func (s *scan) mapping(at *step, m map[string]any) {
 
 func itemName(item any) string {
 	m, _ := item.(map[string]any)
-	return text(m, "name")
+	return object.Text(m, "name")
 }
 
 // text looks at a text by itself, and at its lines if it is a file.

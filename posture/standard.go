@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
+
+	"plumbline.dev/plumbline/object"
 )
 
 // newest is the last minor version of Kubernetes whose standards the library knows.
@@ -138,7 +140,7 @@ var (
 // convert gives a template its type, as far as the standards look at it.
 func convert(t template) (*corev1.Pod, error) {
 	pod := &corev1.Pod{}
-	for name, value := range mapping(t.metadata, "annotations") {
+	for name, value := range object.Map(t.metadata, "annotations") {
 		if value, ok := value.(string); ok && ofSecurity(name) {
 			metav1.SetMetaDataAnnotation(&pod.ObjectMeta, name, value)
 		}
@@ -177,10 +179,10 @@ func containerFieldsOf(container map[string]any, names []string) []string {
 			names = append(names, field)
 		}
 	}
-	if l := mapping(container, "lifecycle"); namesHost(mapping(l, "postStart")) || namesHost(mapping(l, "preStop")) {
+	if l := object.Map(container, "lifecycle"); namesHost(object.Map(l, "postStart")) || namesHost(object.Map(l, "preStop")) {
 		names = append(names, "lifecycle")
 	}
-	for _, port := range list(container, "ports") {
+	for _, port := range object.List(container, "ports") {
 		if p, ok := port.(map[string]any); ok && p["hostPort"] != nil {
 			return append(names, "ports")
 		}
@@ -190,7 +192,7 @@ func containerFieldsOf(container map[string]any, names []string) []string {
 
 // namesHost tells of a probe or a hook that may be about another host than its Pod.
 func namesHost(handler map[string]any) bool {
-	return mapping(handler, "httpGet")["host"] != nil || mapping(handler, "tcpSocket")["host"] != nil
+	return object.Map(handler, "httpGet")["host"] != nil || object.Map(handler, "tcpSocket")["host"] != nil
 }
 
 // items puts a list's items into another mapping, without those for which slim returns

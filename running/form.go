@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"plumbline.dev/plumbline/object"
 )
 
 // podFields are what Pods of one template have in common beside their containers. A
@@ -22,7 +24,7 @@ func podForm(p *pod) map[string]any {
 		}
 	}
 	var volumes []any
-	for _, v := range list(p.spec, "volumes") {
+	for _, v := range object.List(p.spec, "volumes") {
 		volumes = append(volumes, volumeForm(v, p.id.Name))
 	}
 	form["volumes"] = volumes
@@ -33,13 +35,13 @@ func podForm(p *pod) map[string]any {
 // account's, and the claim that a StatefulSet makes for each Pod by its name.
 func volumeForm(volume any, pod string) any {
 	v, _ := volume.(map[string]any)
-	claim := mapping(v, "persistentVolumeClaim")
-	name := text(v, "name")
+	claim := object.Map(v, "persistentVolumeClaim")
+	name := object.Text(v, "name")
 	switch {
 	case isAccess(name) && v["projected"] != nil:
 		v = maps.Clone(v)
 		v["name"] = access
-	case claim != nil && text(claim, "claimName") == name+"-"+pod:
+	case claim != nil && object.Text(claim, "claimName") == name+"-"+pod:
 		v, claim = maps.Clone(v), maps.Clone(claim)
 		claim["claimName"] = name
 		v["persistentVolumeClaim"] = claim
@@ -69,7 +71,7 @@ func containerForm(p *pod, name string) map[string]any {
 	for _, field := range resized {
 		delete(form, field)
 	}
-	if mounts := list(form, "volumeMounts"); len(mounts) > 0 {
+	if mounts := object.List(form, "volumeMounts"); len(mounts) > 0 {
 		mounts = slices.Clone(mounts)
 		for i, m := range mounts {
 			mounts[i] = mountForm(m)
@@ -82,7 +84,7 @@ func containerForm(p *pod, name string) map[string]any {
 // mountForm takes the random name of the service account's volume out of a mount.
 func mountForm(mount any) any {
 	m, ok := mount.(map[string]any)
-	if !ok || !isAccess(text(m, "name")) {
+	if !ok || !isAccess(object.Text(m, "name")) {
 		return mount
 	}
 	m = maps.Clone(m)
@@ -97,7 +99,7 @@ func samePod(a, b *pod) bool {
 			return false
 		}
 	}
-	return slices.EqualFunc(list(a.spec, "volumes"), list(b.spec, "volumes"), func(v, w any) bool {
+	return slices.EqualFunc(object.List(a.spec, "volumes"), object.List(b.spec, "volumes"), func(v, w any) bool {
 		return same(volumeForm(v, a.id.Name), volumeForm(w, b.id.Name))
 	})
 }

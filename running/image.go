@@ -43,7 +43,7 @@ func (j *judge) expired() {
 	old := map[group]*share{}
 	for _, p := range j.pods {
 		for _, c := range p.containers {
-			started := text(mapping(mapping(c.status, "state"), "running"), "startedAt")
+			started := object.Text(object.Map(object.Map(c.status, "state"), "running"), "startedAt")
 			if started == "" {
 				continue
 			}
@@ -88,9 +88,9 @@ func (j *judge) behind() {
 	old := map[group]*share{}
 	for _, p := range j.pods {
 		for _, c := range p.containers {
-			image, id := text(c.spec, "image"), text(c.status, "imageID")
+			image, id := object.Text(c.spec, "image"), object.Text(c.status, "imageID")
 			newest, ok := j.world.Newest[image]
-			if !ok || id == "" || strings.Contains(image, "@") || mapping(c.status, "state")["terminated"] != nil {
+			if !ok || id == "" || strings.Contains(image, "@") || object.Map(c.status, "state")["terminated"] != nil {
 				continue
 			}
 			running, comparable := digest(id)

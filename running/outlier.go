@@ -22,7 +22,7 @@ func (j *judge) outliers() {
 	groups := map[template][]*pod{}
 	for _, p := range j.pods {
 		if p.settled && p.owner != nil && p.hash != "" {
-			t := template{text(p.owner, "uid"), p.hash}
+			t := template{object.Text(p.owner, "uid"), p.hash}
 			groups[t] = append(groups[t], p)
 		}
 	}
@@ -40,7 +40,7 @@ func (o *outliers) whose() string {
 	if id := o.workload(p); id != p.id {
 		return id.String()
 	}
-	return text(p.owner, "kind") + " " + text(p.owner, "name")
+	return object.Text(p.owner, "kind") + " " + object.Text(p.owner, "name")
 }
 
 // outliers is one group of Pods and what is found of each.
@@ -292,7 +292,7 @@ func (o *outliers) restarts(name string) {
 // imageID is what is said of a container's image; "" where nothing is.
 func (p *pod) imageID(container string) string {
 	if c := p.container(container); c != nil {
-		return text(c.status, "imageID")
+		return object.Text(c.status, "imageID")
 	}
 	return ""
 }

@@ -133,7 +133,7 @@ var lists = []struct{ spec, status string }{
 var hashes = []string{"pod-template-hash", "controller-revision-hash", "rollouts-pod-template-hash"}
 
 func (j *judge) read(o object.Object) (*pod, bool) {
-	p := &pod{id: o.ID, spec: mapping(o.Content, "spec"), owner: controller(o)}
+	p := &pod{id: o.ID, spec: object.Map(o.Content, "spec"), owner: o.Controller()}
 	if p.spec == nil {
 		for rule, on := range map[finding.Rule]bool{finding.RuntimeOutlier: j.spec.Outliers, finding.RuntimeExpired: j.spec.MaxAge.Duration > 0, finding.RuntimeBehind: j.spec.Newest} {
 			if on {
@@ -142,21 +142,21 @@ func (j *judge) read(o object.Object) (*pod, bool) {
 		}
 		return nil, false
 	}
-	labels := mapping(mapping(o.Content, "metadata"), "labels")
+	labels := object.Map(object.Map(o.Content, "metadata"), "labels")
 	for _, label := range hashes {
 		if p.hash == "" {
-			p.hash = text(labels, label)
+			p.hash = object.Text(labels, label)
 		}
 	}
-	status := mapping(o.Content, "status")
-	phase := text(status, "phase")
+	status := object.Map(o.Content, "status")
+	phase := object.Text(status, "phase")
 	p.settled = phase != "Succeeded" && phase != "Failed" && o.Metadata("deletionTimestamp") == ""
-	p.node = text(p.spec, "nodeName")
+	p.node = object.Text(p.spec, "nodeName")
 	for _, l := range lists {
-		statuses := list(status, l.status)
-		for _, c := range list(p.spec, l.spec) {
+		statuses := object.List(status, l.status)
+		for _, c := range object.List(p.spec, l.spec) {
 			if c, ok := c.(map[string]any); ok {
-				name := text(c, "name")
+				name := object.Text(c, "name")
 				p.containers = append(p.containers, container{name: name, ephemeral: l.spec == "ephemeralContainers", spec: c, status: statusOf(statuses, name)})
 			}
 		}
@@ -167,7 +167,7 @@ func (j *judge) read(o object.Object) (*pod, bool) {
 // statusOf returns what is said of a container of that name, and that last.
 func statusOf(statuses []any, name string) map[string]any {
 	for _, s := range slices.Backward(statuses) {
-		if s, ok := s.(map[string]any); ok && text(s, "name") == name {
+		if s, ok := s.(map[string]any); ok && object.Text(s, "name") == name {
 			return s
 		}
 	}
@@ -192,13 +192,13 @@ func (j *judge) byUID(uid string) (object.Object, bool) {
 func (j *judge) workload(p *pod) object.ID {
 	id, seen := p.id, map[string]bool{}
 	for owner := p.owner; owner != nil; {
-		uid := text(owner, "uid")
+		uid := object.Text(owner, "uid")
 		o, ok := j.byUID(uid)
 		if !ok || seen[uid] {
 			break
 		}
 		seen[uid] = true
-		id, owner = o.ID, controller(o)
+		id, owner = o.ID, o.Controller()
 	}
 	return id
 }
@@ -206,32 +206,7 @@ func (j *judge) workload(p *pod) object.ID {
 // platform is what images of one tag may differ by: node's system, processor and
 // container runtime, which names images in its own way.
 func platform(node object.Object) string {
-	info := mapping(mapping(node.Content, "status"), "nodeInfo")
-	runtime, _, _ := strings.Cut(text(info, "containerRuntimeVersion"), ":")
-	return strings.Join([]string{text(info, "operatingSystem"), text(info, "architecture"), runtime}, "/")
-}
-
-func controller(o object.Object) map[string]any {
-	for _, r := range list(mapping(o.Content, "metadata"), "ownerReferences") {
-		if r, ok := r.(map[string]any); ok && r["controller"] == true {
-			return r
-		}
-	}
-	return nil
-}
-
-// mapping, list and text read a field that may be missing or of another type.
-func mapping(m map[string]any, field string) map[string]any {
-	value, _ := m[field].(map[string]any)
-	return value
-}
-
-func list(m map[string]any, field string) []any {
-	value, _ := m[field].([]any)
-	return value
-}
-
-func text(m map[string]any, field string) string {
-	value, _ := m[field].(string)
-	return value
+	info := object.Map(object.Map(node.Content, "status"), "nodeInfo")
+	runtime, _, _ := strings.Cut(object.Text(info, "containerRuntimeVersion"), ":")
+	return strings.Join([]string{object.Text(info, "operatingSystem"), object.Text(info, "architecture"), runtime}, "/")
 }

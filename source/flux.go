@@ -14,12 +14,12 @@ const fluxSources = "source.toolkit.fluxcd.io"
 // own name behind that of the target namespace, if one is given
 // (https://fluxcd.io/flux/components/helm/helmreleases/#release-name).
 func fluxRelease(o object.Object) releaseKey {
-	target := text(spec(o), "targetNamespace")
+	target := object.Text(spec(o), "targetNamespace")
 	name := o.ID.Name
 	if target != "" {
 		name = target + "-" + name
 	}
-	return releaseKey{cmp.Or(target, o.ID.Namespace), cmp.Or(text(spec(o), "releaseName"), name)}
+	return releaseKey{cmp.Or(target, o.ID.Namespace), cmp.Or(object.Text(spec(o), "releaseName"), name)}
 }
 
 // flux finds from where a HelmRelease takes its chart: spec.chart.spec.sourceRef, or
@@ -27,10 +27,10 @@ func fluxRelease(o object.Object) releaseKey {
 // source.
 func (p *Policy) flux(o object.Object, sources map[object.ID]object.Object) deployer {
 	d := deployer{id: o.ID}
-	if chart := mapping(mapping(spec(o), "chart"), "spec"); chart != nil {
+	if chart := object.Map(object.Map(spec(o), "chart"), "spec"); chart != nil {
 		return p.fluxChart(d, chart, o.ID.Namespace, sources)
 	}
-	source, ok := referred(mapping(spec(o), "chartRef"), o.ID.Namespace, sources)
+	source, ok := referred(object.Map(spec(o), "chartRef"), o.ID.Namespace, sources)
 	switch {
 	case !ok:
 		return d
@@ -43,20 +43,20 @@ func (p *Policy) flux(o object.Object, sources map[object.ID]object.Object) depl
 // fluxChart reads what a HelmRelease's template of a HelmChart, and the HelmChart,
 // have in common.
 func (p *Policy) fluxChart(d deployer, chart map[string]any, namespace string, sources map[object.ID]object.Object) deployer {
-	source, ok := referred(mapping(chart, "sourceRef"), namespace, sources)
+	source, ok := referred(object.Map(chart, "sourceRef"), namespace, sources)
 	if !ok {
 		return d
 	}
 	if source.ID.Kind == "HelmRepository" { // elsewhere it is a path
-		d.chart = text(chart, "chart")
+		d.chart = object.Text(chart, "chart")
 	}
 	return p.from(d, source)
 }
 
 func referred(reference map[string]any, namespace string, sources map[object.ID]object.Object) (object.Object, bool) {
 	source, ok := sources[object.ID{
-		Group: fluxSources, Kind: text(reference, "kind"),
-		Namespace: cmp.Or(text(reference, "namespace"), namespace), Name: text(reference, "name"),
+		Group: fluxSources, Kind: object.Text(reference, "kind"),
+		Namespace: cmp.Or(object.Text(reference, "namespace"), namespace), Name: object.Text(reference, "name"),
 	}]
 	return source, ok
 }

@@ -38,7 +38,7 @@ func (w *owners) above(o object.Object) []int {
 	var chain []int
 	self := o.Metadata("uid")
 	for {
-		i, ok := w.byUID(controller(o))
+		i, ok := w.byUID(object.Text(o.Controller(), "uid"))
 		if !ok {
 			return chain
 		}
@@ -58,20 +58,6 @@ func (w *owners) root(o object.Object) object.Object {
 	return o
 }
 
-// controller returns the UID of the owner that is called the controller, or "".
-func controller(o object.Object) string {
-	metadata, _ := o.Content["metadata"].(map[string]any)
-	references, _ := metadata["ownerReferences"].([]any)
-	for _, item := range references {
-		reference, _ := item.(map[string]any)
-		if reference["controller"] == true {
-			uid, _ := reference["uid"].(string)
-			return uid
-		}
-	}
-	return ""
-}
-
 // idle says whether an object is a ReplicaSet that its Deployment keeps at no
 // replicas.
 func (w *owners) idle(o object.Object) bool {
@@ -82,6 +68,6 @@ func (w *owners) idle(o object.Object) bool {
 	if none := spec["replicas"] == int64(0) || spec["replicas"] == float64(0); !none {
 		return false
 	}
-	_, owned := w.byUID(controller(o))
+	_, owned := w.byUID(object.Text(o.Controller(), "uid"))
 	return owned
 }

@@ -225,21 +225,11 @@ func (p *Policy) deployers(live []object.Object) map[releaseKey]deployer {
 		case o.ID.Group == "helm.toolkit.fluxcd.io" && o.ID.Kind == "HelmRelease":
 			all[fluxRelease(o)] = p.flux(o, sources)
 		case o.ID.Group == "helm.cattle.io" && o.ID.Kind == "HelmChart":
-			key := releaseKey{cmp.Or(text(spec(o), "targetNamespace"), o.ID.Namespace), o.ID.Name}
+			key := releaseKey{cmp.Or(object.Text(spec(o), "targetNamespace"), o.ID.Namespace), o.ID.Name}
 			all[key] = p.from(deployer{id: o.ID}, o)
 		}
 	}
 	return all
 }
 
-func spec(o object.Object) map[string]any { return mapping(o.Content, "spec") }
-
-func mapping(m map[string]any, key string) map[string]any {
-	value, _ := m[key].(map[string]any)
-	return value
-}
-
-func text(m map[string]any, key string) string {
-	value, _ := m[key].(string)
-	return value
-}
+func spec(o object.Object) map[string]any { return object.Map(o.Content, "spec") }

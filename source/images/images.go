@@ -107,31 +107,21 @@ func (f Finder) Find(o object.Object) ([]Use, []error) {
 func PodSpec(o object.Object) map[string]any {
 	switch {
 	case o.ID.Group == "" && o.ID.Kind == "Pod":
-		return mapping(o.Content, "spec")
+		return object.Map(o.Content, "spec")
 	case o.ID.Group == "" && o.ID.Kind == "PodTemplate":
-		return mapping(mapping(o.Content, "template"), "spec")
+		return object.Map(object.Map(o.Content, "template"), "spec")
 	case o.ID.Group == "batch" && o.ID.Kind == "JobTemplate":
-		return templated(mapping(o.Content, "template"))
+		return templated(object.Map(o.Content, "template"))
 	}
 	if pod := templated(o.Content); pod != nil {
 		return pod
 	}
-	return templated(mapping(mapping(o.Content, "spec"), "jobTemplate"))
+	return templated(object.Map(object.Map(o.Content, "spec"), "jobTemplate"))
 }
 
 // templated returns the spec of a workload's template.
 func templated(workload map[string]any) map[string]any {
-	return mapping(mapping(mapping(workload, "spec"), "template"), "spec")
-}
-
-func mapping(m map[string]any, key string) map[string]any {
-	value, _ := m[key].(map[string]any)
-	return value
-}
-
-func text(m map[string]any, key string) string {
-	value, _ := m[key].(string)
-	return value
+	return object.Map(object.Map(object.Map(workload, "spec"), "template"), "spec")
 }
 
 func fromPod(pod map[string]any) []Use {
@@ -144,7 +134,7 @@ func fromPod(pod map[string]any) []Use {
 		items, _ := pod[list].([]any)
 		for i, item := range items {
 			if container, ok := item.(map[string]any); ok {
-				uses = append(uses, Use{list, named(container, i), text(container, "image")})
+				uses = append(uses, Use{list, named(container, i), object.Text(container, "image")})
 			}
 		}
 	}
@@ -152,14 +142,14 @@ func fromPod(pod map[string]any) []Use {
 	for i, item := range volumes {
 		volume, _ := item.(map[string]any)
 		if image, ok := volume["image"].(map[string]any); ok {
-			uses = append(uses, Use{Volumes, named(volume, i), text(image, "reference")})
+			uses = append(uses, Use{Volumes, named(volume, i), object.Text(image, "reference")})
 		}
 	}
 	return uses
 }
 
 func named(item map[string]any, i int) string {
-	if name := text(item, "name"); name != "" {
+	if name := object.Text(item, "name"); name != "" {
 		return name
 	}
 	return strconv.Itoa(i)
@@ -207,13 +197,13 @@ var statuses = []struct{ status, spec string }{
 // pulled is not in it.
 func Running(pod object.Object) []Ran {
 	uses := fromPod(PodSpec(pod))
-	status := mapping(pod.Content, "status")
+	status := object.Map(pod.Content, "status")
 	var all []Ran
 	for _, lists := range statuses {
 		items, _ := status[lists.status].([]any)
 		for i, item := range items {
 			container, _ := item.(map[string]any)
-			ran := Ran{Use: find(uses, lists.spec, named(container, i)), Status: text(container, "image"), ID: text(container, "imageID")}
+			ran := Ran{Use: find(uses, lists.spec, named(container, i)), Status: object.Text(container, "image"), ID: object.Text(container, "imageID")}
 			if ran.ID != "" {
 				all = append(all, ran)
 			}
@@ -229,8 +219,8 @@ func mounted(all []Ran, uses []Use, container map[string]any) []Ran {
 	mounts, _ := container["volumeMounts"].([]any)
 	for _, item := range mounts {
 		mount, _ := item.(map[string]any)
-		id := text(mapping(mapping(mount, "volumeStatus"), "image"), "imageRef")
-		ran := Ran{Use: find(uses, Volumes, text(mount, "name")), ID: id}
+		id := object.Text(object.Map(object.Map(mount, "volumeStatus"), "image"), "imageRef")
+		ran := Ran{Use: find(uses, Volumes, object.Text(mount, "name")), ID: id}
 		if id != "" && !slices.Contains(all, ran) {
 			all = append(all, ran)
 		}

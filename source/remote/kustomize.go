@@ -259,18 +259,8 @@ func named(n *yaml.Node, i int) string {
 }
 
 func number(m map[string]any, i int) string {
-	if name := text(m, "name"); name != "" {
+	if name := object.Text(m, "name"); name != "" {
 		return name
 	}
 	return strconv.Itoa(i)
-}
-
-func mapping(m map[string]any, key string) map[string]any {
-	value, _ := m[key].(map[string]any)
-	return value
-}
-
-func text(m map[string]any, key string) string {
-	value, _ := m[key].(string)
-	return value
 }

@@ -67,16 +67,16 @@ var kinds = map[kind]func(map[string]any) []Reference{
 
 func one(field string, content Content) func(map[string]any) []Reference {
 	return func(spec map[string]any) []Reference {
-		return []Reference{{Field: "spec." + field, Address: text(spec, field), Content: content}}
+		return []Reference{{Field: "spec." + field, Address: object.Text(spec, field), Content: content}}
 	}
 }
 
 func bucket(spec map[string]any) []Reference {
-	endpoint := text(spec, "endpoint")
+	endpoint := object.Text(spec, "endpoint")
 	if endpoint == "" {
 		return nil
 	}
-	return []Reference{{Field: "spec.endpoint", Address: strings.TrimSuffix(endpoint, "/") + "/" + text(spec, "bucketName"), Content: Configuration}}
+	return []Reference{{Field: "spec.endpoint", Address: strings.TrimSuffix(endpoint, "/") + "/" + object.Text(spec, "bucketName"), Content: Configuration}}
 }
 
 // application reads the spec of an Argo CD Application.
@@ -84,25 +84,25 @@ func application(spec map[string]any, at string) []Reference {
 	var all []Reference
 	add := func(source map[string]any, field string) {
 		content := Configuration
-		if text(source, "chart") != "" {
+		if object.Text(source, "chart") != "" {
 			content = Chart
-		} else if strings.HasPrefix(text(source, "repoURL"), "oci://") {
+		} else if strings.HasPrefix(object.Text(source, "repoURL"), "oci://") {
 			content = Either
 		}
-		all = append(all, Reference{Field: field + ".repoURL", Address: text(source, "repoURL"), Content: content})
+		all = append(all, Reference{Field: field + ".repoURL", Address: object.Text(source, "repoURL"), Content: content})
 	}
-	add(mapping(spec, "source"), at+".source")
+	add(object.Map(spec, "source"), at+".source")
 	sources, _ := spec["sources"].([]any)
 	for i, item := range sources {
 		source, _ := item.(map[string]any)
 		add(source, at+".sources["+number(source, i)+"]")
 	}
-	add(mapping(mapping(spec, "sourceHydrator"), "drySource"), at+".sourceHydrator.drySource")
+	add(object.Map(object.Map(spec, "sourceHydrator"), "drySource"), at+".sourceHydrator.drySource")
 	return all
 }
 
 func applicationSet(spec map[string]any) []Reference {
-	all := application(mapping(mapping(spec, "template"), "spec"), "spec.template.spec")
+	all := application(object.Map(object.Map(spec, "template"), "spec"), "spec.template.spec")
 	generators, _ := spec["generators"].([]any)
 	return generated(all, generators, "spec.generators")
 }
@@ -113,14 +113,14 @@ func generated(all []Reference, generators []any, at string) []Reference {
 	for i, item := range generators {
 		generator, _ := item.(map[string]any)
 		field := at + "[" + number(nil, i) + "]"
-		all = append(all, Reference{Field: field + ".git.repoURL", Address: text(mapping(generator, "git"), "repoURL"), Content: Configuration})
+		all = append(all, Reference{Field: field + ".git.repoURL", Address: object.Text(object.Map(generator, "git"), "repoURL"), Content: Configuration})
 		for _, name := range []string{"matrix", "merge"} {
-			inner, _ := mapping(generator, name)["generators"].([]any)
+			inner, _ := object.Map(generator, name)["generators"].([]any)
 			all = generated(all, inner, field+"."+name)
 		}
 		for _, name := range slices.Sorted(maps.Keys(generator)) {
-			if template := mapping(mapping(generator, name), "template"); template != nil {
-				all = append(all, application(mapping(template, "spec"), field+"."+name+".template.spec")...)
+			if template := object.Map(object.Map(generator, name), "template"); template != nil {
+				all = append(all, application(object.Map(template, "spec"), field+"."+name+".template.spec")...)
 			}
 		}
 	}
@@ -133,15 +133,15 @@ const packaged = "https://%{KUBERNETES_API}%/"
 // Packaged says whether an object is a HelmChart of k3s that comes with k3s itself.
 func Packaged(o object.Object) bool {
 	spec, _ := o.Content["spec"].(map[string]any)
-	return o.ID.Group == "helm.cattle.io" && o.ID.Kind == "HelmChart" && text(spec, "repo") == "" && strings.HasPrefix(text(spec, "chart"), packaged)
+	return o.ID.Group == "helm.cattle.io" && o.ID.Kind == "HelmChart" && object.Text(spec, "repo") == "" && strings.HasPrefix(object.Text(spec, "chart"), packaged)
 }
 
 // helmChart reads a HelmChart of k3s.
 func helmChart(spec map[string]any) []Reference {
-	chart, repo := text(spec, "chart"), text(spec, "repo")
+	chart, repo := object.Text(spec, "chart"), object.Text(spec, "repo")
 	all := []Reference{
 		{Field: "spec.repo", Address: repo, Content: Chart},
-		{Field: "spec.chartContent", Embedded: text(spec, "chartContent"), Content: Chart},
+		{Field: "spec.chartContent", Embedded: object.Text(spec, "chartContent"), Content: Chart},
 	}
 	if strings.HasPrefix(chart, packaged) {
 		return all
@@ -155,9 +155,9 @@ func helmChart(spec map[string]any) []Reference {
 // fleetHelm reads the chart of a Bundle or HelmOp of Fleet. A chart without scheme and
 // repository is a directory beside it.
 func fleetHelm(spec map[string]any) []Reference {
-	helm := mapping(spec, "helm")
-	all := []Reference{{Field: "spec.helm.repo", Address: text(helm, "repo"), Content: Chart}}
-	if chart := text(helm, "chart"); strings.Contains(chart, "://") || strings.Contains(chart, "::") || strings.Contains(chart, "@") {
+	helm := object.Map(spec, "helm")
+	all := []Reference{{Field: "spec.helm.repo", Address: object.Text(helm, "repo"), Content: Chart}}
+	if chart := object.Text(helm, "chart"); strings.Contains(chart, "://") || strings.Contains(chart, "::") || strings.Contains(chart, "@") {
 		all = append(all, Reference{Field: "spec.helm.chart", Address: chart, Content: Chart})
 	}
 	return all

@@ -81,11 +81,15 @@ func bench(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	tools, err := newTools(plumbline, tree)
+	rulesFile := filepath.Join(dir, "baseline.yaml")
+	if err := os.WriteFile(rulesFile, []byte(baseline), 0o600); err != nil {
+		return err
+	}
+	contestants, err := newTools(plumbline, tree, rulesFile)
 	if err != nil {
 		return err
 	}
-	results, err := race(ctx, env, tools, filepath.Join(dir, "homes"), o.runs)
+	results, err := race(ctx, env, contestants, filepath.Join(dir, "homes"), o.runs)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ type summary struct {
 	options    options
 	bytes      int64 // of the configuration
 	kubernetes string
-	results    [2]result // plumbline's and kubectl's
+	results    [tools]result
 	micro      []micro
 	rules      rules
 	dumps      map[string]cost // by format
@@ -32,12 +32,15 @@ func printSummary(w io.Writer, s summary) error {
 	fmt.Fprintf(out, "A: plumbline diff DIR\nB: kubectl diff --server-side --field-manager=%s -k DIR\n", deployer)
 
 	fmt.Fprintf(out, "\nwarm schema caches, %d runs of each in turn: min / median / max\n\n", s.options.runs)
-	printTable(out, s.results[0].warm, s.results[1].warm)
+	printTable(out, [2]string{"A plumbline", "B kubectl"}, s.results[alone].warm, s.results[kubectl].warm)
 	fmt.Fprint(out, "\nempty schema caches, one run of each\n\n")
-	printTable(out, []run{s.results[0].cold}, []run{s.results[1].cold})
+	printTable(out, [2]string{"A plumbline", "B kubectl"}, []run{s.results[alone].cold}, []run{s.results[kubectl].cold})
+
+	fmt.Fprint(out, "\nC: plumbline diff -f BASELINE DIR with all rules but those that ask registries, on everything\nthat is live; in turns with the others, warm caches\n\n")
+	printTable(out, [2]string{"A plumbline", "C with rules"}, s.results[alone].warm, s.results[withRules].warm)
 
 	fmt.Fprint(out, "\nwhat plumbline asks the server: with warm caches, and with empty ones also (+)\n\n")
-	printRequests(out, s.results[0])
+	printRequests(out, s.results[alone])
 	fmt.Fprint(out, "\none comparison of two decoded objects, fastest / median of 5 measurements;\nfrom bytes: A with decoding what the server sends; B: structured-merge-diff's Merge and Compare, of the declared fields alone\n\n")
 	printMicro(out, s.micro)
 	fmt.Fprintf(out, "\nall rules but those that ask registries, on 5,000 live objects: %s µs for each,\nwhere comparing takes %s µs for each declared one (CPU time)\n", micros(s.rules.judge), micros(s.rules.compare))
@@ -48,6 +51,11 @@ func printSummary(w io.Writer, s summary) error {
 		fmt.Fprintln(out, "  "+t.String())
 	}
 	return out.Flush()
+}
+
+// ofRules is how much a run with all rules takes of what one takes that only compares.
+func (s summary) ofRules(m metric) float64 {
+	return median(values(s.results[withRules].warm, m)) / median(values(s.results[alone].warm, m))
 }
 
 // metric is one row of a table.
@@ -65,12 +73,12 @@ var metrics = []metric{
 	{"writes, dry runs", func(r run) float64 { return float64(r.writes()) }, "%.0f"},
 }
 
-func printTable(w io.Writer, a, b []run) {
-	fmt.Fprintf(w, "  %-17s %22s %24s %9s\n", "", "A plumbline", "B kubectl", "B/A")
+func printTable(w io.Writer, names [2]string, a, b []run) {
+	fmt.Fprintf(w, "  %-17s %22s %24s %9s\n", "", names[0], names[1], names[1][:1]+"/A")
 	for _, m := range metrics {
 		ratio := "-"
 		if of := median(values(a, m)); of > 0 {
-			ratio = fmt.Sprintf("%.1f", median(values(b, m))/of)
+			ratio = fmt.Sprintf("%.2f", median(values(b, m))/of)
 		}
 		fmt.Fprintf(w, "  %-17s %22s %24s %9s\n", m.name, spread(values(a, m), m.format), spread(values(b, m), m.format), ratio)
 	}

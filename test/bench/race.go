@@ -9,22 +9,30 @@ import (
 	"plumbline.dev/plumbline/test/testenv"
 )
 
-// tool is one of the two programs under comparison.
+// The tools, by their place among the results.
+const (
+	alone     = iota // plumbline comparing, and nothing else
+	kubectl          // the other program
+	withRules        // plumbline with a Baseline that has all rules
+	tools
+)
+
+// tool is one of the programs under comparison.
 type tool struct {
 	name  string
 	group string // of the user it runs as
 	args  []string
 }
 
-func newTools(plumbline, tree string) ([2]tool, error) {
+func newTools(plumbline, tree, rules string) ([tools]tool, error) {
 	root, err := testenv.Root()
 	if err != nil {
-		return [2]tool{}, err
+		return [tools]tool{}, err
 	}
-	kubectl := filepath.Join(root, "bin", "kubectl")
-	return [2]tool{
-		{name: "plumbline", group: readers, args: []string{plumbline, "diff", tree}},
-		{name: "kubectl", group: writers, args: []string{kubectl, "diff", "--server-side", "--field-manager=" + deployer, "-k", tree}},
+	return [tools]tool{
+		alone:     {name: "plumbline", group: readers, args: []string{plumbline, "diff", tree}},
+		kubectl:   {name: "kubectl", group: writers, args: []string{filepath.Join(root, "bin", "kubectl"), "diff", "--server-side", "--field-manager=" + deployer, "-k", tree}},
+		withRules: {name: "plumbline-rules", group: readers, args: []string{plumbline, "diff", "-f", rules, tree}},
 	}, nil
 }
 
@@ -54,15 +62,15 @@ func (r run) writes() int {
 // race runs the tools in turn, so that whatever else the machine does touches
 // both alike: once to warm up the server, once with empty caches, once to warm
 // up with those caches, and then the counted times.
-func race(ctx context.Context, env *testenv.Env, tools [2]tool, homes string, runs int) ([2]result, error) {
-	var results [2]result
+func race(ctx context.Context, env *testenv.Env, contestants [tools]tool, homes string, runs int) ([tools]result, error) {
+	var results [tools]result
 	rounds := []string{"warm-up", "cold", "warm-up"}
 	for i := range runs {
 		rounds = append(rounds, fmt.Sprintf("warm %d", i+1))
 	}
 	for i, round := range rounds {
 		say(fmt.Sprintf("comparing: %s (%d of %d)", round, i+1, len(rounds)))
-		for t, tool := range tools {
+		for t, tool := range contestants {
 			home := filepath.Join(homes, tool.name)
 			if i == 0 {
 				home += "-first"

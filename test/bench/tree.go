@@ -47,6 +47,28 @@ func declare(i int) file {
 	return file{name: fmt.Sprintf("app-%04d-configmap.yaml", i/2), text: fmt.Appendf(nil, configMap, i/2)}
 }
 
+// baseline has all rules look at the objects but those that ask registries, and that
+// about a namespace's default deny, which is one question for all of them.
+const baseline = `apiVersion: plumbline.dev/v1alpha1
+kind: Baseline
+metadata: {name: bench}
+spec:
+  scope: {namespaces: [shop]}
+  deployer: {managers: [ci-deploy]}
+  sources:
+    registries: [registry.example.com/shop]
+    tags: Fixed
+    charts: [charts.example.com]
+    repositories: [git.example.com]
+    releases: Read
+  posture:
+    podSecurity: restricted
+    justification: shop.example.com/reason
+    groups: true
+    secrets: true
+  runtime: {maxAge: 24h, outliers: true}
+`
+
 // sizeOf returns how many bytes the files of a directory hold.
 func sizeOf(dir string) int64 {
 	var size int64
@@ -108,6 +130,10 @@ spec:
       initContainers:
       - name: migrate
         image: registry.example.com/shop/migrate:1.4.%[1]d
+        securityContext:
+          allowPrivilegeEscalation: false
+          capabilities:
+            drop: ["ALL"]
         args: ["up", "--dir=/migrations"]
         env:
         - name: DATABASE_HOST
@@ -169,6 +195,10 @@ spec:
           mountPath: /tmp
       - name: metrics
         image: registry.example.com/shop/exporter:0.9.3
+        securityContext:
+          allowPrivilegeEscalation: false
+          capabilities:
+            drop: ["ALL"]
         ports:
         - name: metrics
           containerPort: 9102
