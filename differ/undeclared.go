@@ -139,21 +139,15 @@ func (w *walker) isStored(live any) bool {
 	return w.stored.Content != nil && live != nil && equal(at(w.stored.Content, w.path), live)
 }
 
-// unapplied tells whether a value that the deployer owns by an update came neither
-// from the cluster nor by an apply. A deployer that applies is trusted not to update,
-// unless it is known what the cluster puts in.
+// unapplied tells whether a value that the deployer owns by an update did not come
+// from the cluster: it deployed something that git does not have, or what it deployed
+// before was kept when it left that out.
 func (w *walker) unapplied(live any) bool {
-	if w.stored.Alone || !w.tellsApplied() {
-		if w.explained(live) || w.doubtful() {
-			return false
-		}
-		w.presume()
-		return true
+	if w.explained(live) || w.doubtful() {
+		return false
 	}
-	if !w.isServers(live) {
-		w.doubt()
-	}
-	return false
+	w.presume()
+	return true
 }
 
 // unrecorded reports an ownerless value as an addition by nobody known. Whoever
@@ -338,12 +332,6 @@ func (w *walker) isUnset(v any) bool {
 // updates tells whether the deployer writes with updates alone.
 func (w *walker) updates() bool {
 	return !w.applies() && slices.ContainsFunc(w.owners, func(o owner) bool { return o.role == deployer })
-}
-
-// tellsApplied tells whether the live object has a record of what the deployer
-// applied, so that what it owns beside that came from the cluster.
-func (w *walker) tellsApplied() bool {
-	return w.lastApplied() != nil || w.applies()
 }
 
 // applies tells whether the deployer uses server-side apply.
