@@ -17,8 +17,8 @@ import (
 	"plumbline.dev/plumbline/object"
 )
 
-// Mutators are the webhooks and policies that may change objects on their way
-// into the cluster, in the name of whoever writes them.
+// Mutators are the webhooks, policies and servers of aggregated APIs that may change
+// objects on their way into the cluster, in the name of whoever writes them.
 type Mutators struct {
 	rules []mutation
 	// state changes with any of them; "" where they are not known.
@@ -31,15 +31,15 @@ type mutation struct {
 	namespaces *metav1.LabelSelector
 }
 
-// Mutators reads which mutating webhooks and policies there are: one LIST for
-// each of the two kinds that the server serves. Of selectors only those are taken
-// into account that name namespaces, so that what is said is at most too much.
+// Mutators reads which mutating webhooks, policies and aggregated APIs there are: one
+// LIST for each of the three kinds that the server serves. Of selectors only those are
+// taken into account that name namespaces, so that what is said is at most too much.
 func (c *Cluster) Mutators(ctx context.Context) (Mutators, error) {
 	var m Mutators
 	var errs []error
 	state := sha256.New()
-	for _, kind := range []string{"MutatingWebhookConfiguration", "MutatingAdmissionPolicy"} {
-		resource, ok := c.newest(schema.GroupKind{Group: admissionregistrationv1.GroupName, Kind: kind})
+	for _, kind := range mutatorKinds {
+		resource, ok := c.newest(kind)
 		if !ok {
 			continue
 		}
@@ -52,10 +52,16 @@ func (c *Cluster) Mutators(ctx context.Context) (Mutators, error) {
 		}))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return Mutators{}, fmt.Errorf("reading which webhooks and policies change objects on their way: %w", err)
+		return Mutators{}, fmt.Errorf("reading which webhooks, policies and aggregated APIs change objects on their way: %w", err)
 	}
 	m.state = hex.EncodeToString(state.Sum(nil))
 	return m, nil
+}
+
+var mutatorKinds = []schema.GroupKind{
+	{Group: admissionregistrationv1.GroupName, Kind: "MutatingWebhookConfiguration"},
+	{Group: admissionregistrationv1.GroupName, Kind: "MutatingAdmissionPolicy"},
+	{Group: "apiregistration.k8s.io", Kind: "APIService"},
 }
 
 // each calls do for every object of a group.
@@ -76,12 +82,15 @@ func (c *Cluster) each(ctx context.Context, g group, do func(object.Object) erro
 	}
 }
 
-// rulesOf returns what a webhook configuration or a policy is about.
+// rulesOf returns what a webhook configuration, a policy or an aggregated API is about.
+// The server of the last fills in what its schema does not tell.
 func rulesOf(o object.Object) ([]mutation, error) {
 	var parsed struct {
 		Webhooks []admissionregistrationv1.MutatingWebhook
 		Spec     struct {
 			MatchConstraints *admissionregistrationv1.MatchResources
+			Group            string
+			Service          *struct{} // nil of what the API server serves itself
 		}
 	}
 	data, err := json.Marshal(o.Content)
@@ -96,6 +105,12 @@ func rulesOf(o object.Object) ([]mutation, error) {
 		for _, r := range w.Rules {
 			rules = append(rules, mutation{r, w.NamespaceSelector})
 		}
+	}
+	if parsed.Spec.Service != nil {
+		var all mutation
+		all.APIGroups, all.Resources = []string{parsed.Spec.Group}, []string{"*"}
+		all.Operations = []admissionregistrationv1.OperationType{admissionregistrationv1.OperationAll}
+		rules = append(rules, all)
 	}
 	if m := parsed.Spec.MatchConstraints; m != nil {
 		for _, r := range m.ResourceRules {
