@@ -81,8 +81,8 @@ type mergeKey struct {
 
 func (k mergeKey) of(item any) any {
 	fields, _ := item.(map[string]any)
-	v, ok := fields[k.name]
-	if _, unsaid := v.(omitted); ok && !unsaid {
+	v := fields[k.name] // a null is as good as absent: no key is nullable
+	if _, unsaid := v.(omitted); v != nil && !unsaid {
 		return v
 	}
 	return k.def
