@@ -170,7 +170,11 @@ func (r *run) note(s Step, before, asked, after *unstructured.Unstructured) erro
 
 // touch notes all that a step asked to change.
 func (r *run) touch(s Step, before, asked *unstructured.Unstructured) error {
-	if s.Version != "" || s.Way == Scale {
+	switch {
+	case s.Version != "":
+		return nil
+	case s.Way == Scale:
+		r.ledger.touches = append(r.ledger.touches, touch{Step: s, number: r.steps, at: places{".spec.replicas": true}})
 		return nil
 	}
 	wanted, err := compare(r.types, before, stored(asked))

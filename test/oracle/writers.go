@@ -31,8 +31,8 @@ func (t truth) writers(said []differ.Change) []string {
 		}
 		holds := slices.DeleteFunc(t.ledger.around(q), func(h hold) bool { return h.Role == server || h.Manager == "" || !h.meant })
 		changers := slices.DeleteFunc(slices.Clone(holds), func(h hold) bool { return h.again })
-		if c.Writer.Manager == "" && (slices.ContainsFunc(holds, func(h hold) bool { return h.Way == Scale }) || len(valuesAt(t.live.Object, c.Path[:len(c.Path)-1])) > 1) {
-			continue // whoever scales leaves no record where nobody owned the field, nor does who writes two items with one key
+		if c.Writer.Manager == "" && (t.ledger.touched(q, 0, func(t touch) bool { return t.Way == Scale }) || len(valuesAt(t.live.Object, c.Path[:len(c.Path)-1])) > 1) {
+			continue // whoever scales leaves no record where nobody owned the field or nothing changed, nor does who writes two items with one key
 		}
 		if c.Writer.Manager == "" && t.live.GetKind() == "Secret" && strings.HasPrefix(q, ".data.") {
 			continue // the record of a stringData goes with anybody's apply
