@@ -221,6 +221,11 @@ func (p *pass) readTypes(ctx context.Context, objects []object.Object) error {
 	return errors.Join(errs...)
 }
 
+// maxRecords bounds the ownership records of an object. Of updates the API server keeps
+// ten, of applies any number, and to compare takes a time that grows with their square:
+// whoever may write one object could hold up the word about all others.
+const maxRecords = 1000
+
 // one is the word about one object, given what the source answered, or a
 // question to the history of git.
 func (p *pass) one(ctx context.Context, d object.Object, answer cluster.Answer) (Assessment, *question) {
@@ -238,6 +243,8 @@ func (p *pass) one(ctx context.Context, d object.Object, answer cluster.Answer) 
 		return unknown(d, answer.Err), nil
 	case answer.Object.Content == nil:
 		return unknown(d, errors.New("nothing is known about it")), nil
+	case len(answer.Object.Records()) > maxRecords:
+		return unknown(d, fmt.Errorf("metadata.managedFields has %d records of who wrote it, and at most %d are looked at: look who applies to it under ever new names", len(answer.Object.Records()), maxRecords)), nil
 	}
 	if moved := p.moved[d.ID]; moved != nil && !p.typeOf(d.ID).Knows(d.Content) {
 		return unknown(d, moved), nil // git says what the served version has no words for

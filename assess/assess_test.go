@@ -1,6 +1,8 @@
 package assess_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"plumbline.dev/plumbline/assess"
@@ -84,6 +86,38 @@ func TestUnjudged(t *testing.T) {
 	for _, a := range got {
 		if name := a.Declared.ID.Name; a.Verdict != want[name] || (a.Err != nil) != (a.Verdict == finding.Unknown) {
 			t.Errorf("%s is %s (%v), want %s", name, a.Verdict, a.Err, want[name])
+		}
+	}
+}
+
+// TestManyRecords wants an object with more records of who wrote it than anything but
+// malice makes to be unknown, and soon, and the others to be compared.
+func TestManyRecords(t *testing.T) {
+	t.Parallel()
+	var records []string
+	for i := range 7500 {
+		records = append(records, fmt.Sprintf(`{manager: m%d, operation: Apply, fieldsV1: {"f:data": {"f:k%d": {}}}}`, i, i))
+	}
+	live := decode(t, `
+{apiVersion: v1, kind: ConfigMap, metadata: {name: plain, namespace: shop, managedFields: [{manager: ci-deploy, operation: Apply, fieldsV1: {"f:data": {"f:k": {}}}}]}, data: {k: "1"}}
+---
+{apiVersion: v1, kind: ConfigMap, metadata: {name: many, namespace: shop, managedFields: [`+strings.Join(records, ", ")+`]}, data: {k: "1"}}
+`)
+	declared := decode(t, `
+{apiVersion: v1, kind: ConfigMap, metadata: {name: plain, namespace: shop}, data: {k: "1"}}
+---
+{apiVersion: v1, kind: ConfigMap, metadata: {name: many, namespace: shop}, data: {k: "1"}}
+`)
+	got, err := assess.All(t.Context(), declared, assess.NewDump(raw(live)), assess.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range got {
+		if want := map[string]finding.Verdict{"plain": finding.InSync, "many": finding.Unknown}[a.Declared.ID.Name]; a.Verdict != want {
+			t.Errorf("%s is %s (%v), want %s", a.Declared.ID.Name, a.Verdict, a.Err, want)
+		}
+		if a.Err != nil && !strings.Contains(a.Err.Error(), "7500 records") {
+			t.Error(a.Err)
 		}
 	}
 }

@@ -74,6 +74,17 @@ func (w *walker) isFreeDefault(parent, name string, v any) bool {
 	return w.path[len(w.path)-1].field == name && v != nil && equal(w.defaultHere(), v)
 }
 
+// isTaken tells whether a free key beside declared ones is somebody's. The default of a
+// mapping is of the whole: the server does not put a part of it beside what git declares,
+// and what was there before nobody owns.
+func (w *walker) isTaken(declared map[string]any, name string, n *node, p place) bool {
+	if n == nil || w.builtin || len(declared) == 0 || !w.claims(p).foreign {
+		return false
+	}
+	_, named := n.fields[name]
+	return !named
+}
+
 // defaultHere returns the default at the current place: its own, or its part of
 // that of a place above.
 func (w *walker) defaultHere() any { return w.defaultAt(w.path) }

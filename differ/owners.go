@@ -36,8 +36,7 @@ type owner struct {
 // owners reads the ownership records of a live object, without those of status,
 // which is not compared.
 func owners(live object.Object, o Options) []owner {
-	metadata, _ := live.Content["metadata"].(map[string]any)
-	records, _ := metadata["managedFields"].([]any)
+	records := live.Records()
 	result := make([]owner, 0, len(records))
 	for _, r := range records {
 		record, _ := r.(map[string]any)

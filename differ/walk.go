@@ -132,7 +132,7 @@ func (w *walker) fields(declared, live map[string]any, n *node, p place, skip fu
 			w.leaf(nil, l, n.field(name), owned)
 		case ok:
 			w.value(d, l, n.field(name), owned)
-		case !w.isDefault(w.parent(), name, l, live, n) && !w.followsFrom(declared, name, l):
+		case (w.isTaken(declared, name, n, owned) || !w.isDefault(w.parent(), name, l, live, n)) && !w.followsFrom(declared, name, l):
 			w.undeclared(l, n.field(name), owned)
 		}
 		w.pop(mark)

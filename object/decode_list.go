@@ -92,7 +92,7 @@ func (l *yamlReader) item(text []byte) error {
 		r = Raw{file: bytes.NewReader(text), length: int64(len(text))}
 	}
 	o, err := FromContent(content)
-	r.ID, r.Recorded = o.ID.clone(), recorded(content)
+	r.ID, r.Recorded = o.ID.clone(), len(Object{Content: content}.Records()) > 0
 	l.objects = append(l.objects, r)
 	return err
 }

@@ -24,13 +24,7 @@ type Raw struct {
 
 // NewRaw returns an object that is decoded already as a Raw.
 func NewRaw(o Object) Raw {
-	return Raw{ID: o.ID, Recorded: recorded(o.Content), content: o.Content}
-}
-
-func recorded(content map[string]any) bool {
-	metadata, _ := content["metadata"].(map[string]any)
-	records, _ := metadata["managedFields"].([]any)
-	return len(records) > 0
+	return Raw{ID: o.ID, Recorded: len(o.Records()) > 0, content: o.Content}
 }
 
 // Object decodes the object. The file has to be open still.

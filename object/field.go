@@ -30,3 +30,6 @@ func (o Object) Controller() map[string]any {
 	}
 	return nil
 }
+
+// Records returns the object's ownership records, metadata.managedFields, as they are.
+func (o Object) Records() []any { return List(Map(o.Content, "metadata"), "managedFields") }
