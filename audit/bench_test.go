@@ -14,7 +14,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	k8sjson "sigs.k8s.io/json"
 
 	"plumbline.dev/plumbline/api/v1alpha1"
 	"plumbline.dev/plumbline/assess"
@@ -111,8 +110,8 @@ func copies(b *testing.B, name string, n int) []object.Object {
 			b.Fatal(err)
 		}
 		for i := range n {
-			var content map[string]any
-			if err := k8sjson.UnmarshalCaseSensitivePreserveInts(bytes.ReplaceAll(text, []byte("app-0000"), fmt.Appendf(nil, "app-%04d", i)), &content); err != nil {
+			content, err := object.DecodeJSON(bytes.ReplaceAll(text, []byte("app-0000"), fmt.Appendf(nil, "app-%04d", i)))
+			if err != nil {
 				b.Fatal(err)
 			}
 			o, err := object.FromContent(content)

@@ -230,14 +230,12 @@ func (r *DryRun) apply(ctx context.Context, q question, key string) (answered, e
 	if err != nil {
 		return r.refusal(q, err)
 	}
-	var a answered
-	if err := decode(data, &a.Content); err != nil || a.Content["kind"] != q.in.resource.Kind {
+	content, err := object.DecodeJSON(data)
+	if err != nil || content["kind"] != q.in.resource.Kind {
 		return answered{}, failure{fmt.Errorf("asking for a dry run of %s: %w", q.declared.ID, errForeign)}
 	}
-	if metadata, ok := a.Content["metadata"].(map[string]any); ok {
-		delete(metadata, "managedFields")
-	}
-	return a, nil
+	delete(object.Map(content, "metadata"), "managedFields")
+	return answered{Content: content}, nil
 }
 
 // LackError says that the user may not ask for dry runs of a resource, which takes

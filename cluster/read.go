@@ -171,27 +171,23 @@ func (c *Cluster) page(ctx context.Context, g group, next string) (page, error) 
 
 // readPage reads what the API server answers to a LIST.
 func readPage(data []byte, g group) (page, error) {
-	var list struct {
-		APIVersion string `json:"apiVersion"`
-		Kind       string `json:"kind"`
-		Metadata   struct {
-			Continue           string `json:"continue"`
-			RemainingItemCount int    `json:"remainingItemCount"`
-		} `json:"metadata"`
-		Items []map[string]any `json:"items"`
-	}
-	if err := decode(data, &list); err != nil {
-		return page{}, err
-	}
-	r := g.resource
-	// Of metadata the server writes an empty list as null.
-	isPartial := g.partial && list.APIVersion == metav1.SchemeGroupVersion.String() && list.Kind == "PartialObjectMetadataList"
-	if !isPartial && (list.Items == nil || list.APIVersion != apiVersion(r)) { // else an answer that is no list would make all missing
+	list, err := object.DecodeJSON(data)
+	if err != nil {
 		return page{}, errForeign
 	}
-	p := page{next: list.Metadata.Continue, pagesLeft: (list.Metadata.RemainingItemCount + pageSize - 1) / pageSize}
-	for _, content := range list.Items {
-		if content == nil {
+	items, listed := list["items"].([]any)
+	r := g.resource
+	// Of metadata the server writes an empty list as null.
+	isPartial := g.partial && list["apiVersion"] == metav1.SchemeGroupVersion.String() && list["kind"] == "PartialObjectMetadataList"
+	if !isPartial && (!listed || list["apiVersion"] != apiVersion(r)) { // else an answer that is no list would make all missing
+		return page{}, errForeign
+	}
+	metadata := object.Map(list, "metadata")
+	remaining, _ := metadata["remainingItemCount"].(int64)
+	p := page{next: object.Text(metadata, "continue"), pagesLeft: int((remaining + pageSize - 1) / pageSize)}
+	for _, item := range items {
+		content, ok := item.(map[string]any)
+		if !ok {
 			return page{}, errForeign
 		}
 		content["apiVersion"], content["kind"] = apiVersion(r), r.Kind
@@ -209,9 +205,9 @@ func (c *Cluster) get(ctx context.Context, g group, id object.ID) (object.Object
 	if err != nil {
 		return object.Object{}, classify(err, "reading "+id.String())
 	}
-	var content map[string]any
-	if err := decode(data, &content); err != nil {
-		return object.Object{}, fmt.Errorf("reading %s: %w", id, err)
+	content, err := object.DecodeJSON(data)
+	if err != nil {
+		return object.Object{}, fmt.Errorf("reading %s: %w", id, errForeign)
 	}
 	o, err := object.FromContent(content)
 	if err != nil {

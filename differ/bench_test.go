@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/kube-openapi/pkg/schemaconv"
 	"k8s.io/kube-openapi/pkg/validation/spec"
-	k8sjson "sigs.k8s.io/json"
 	"sigs.k8s.io/structured-merge-diff/v6/schema"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
 
@@ -102,8 +101,8 @@ func relabelled(o object.Object) object.Object {
 
 // fromServer decodes an object as package cluster does.
 func fromServer(b *testing.B, text []byte) object.Object {
-	var content map[string]any
-	if err := k8sjson.UnmarshalCaseSensitivePreserveInts(text, &content); err != nil {
+	content, err := object.DecodeJSON(text)
+	if err != nil {
 		b.Fatal(err)
 	}
 	o, err := object.FromContent(content)

@@ -19,8 +19,9 @@ type dirFS struct {
 	root   *os.Root
 	limits Limits
 
-	mu   sync.Mutex
-	seen map[string]bool // the files that were opened
+	mu     sync.Mutex
+	seen   map[string]bool // the files that were opened
+	direct map[string]bool // the directories to which no symbolic link leads, and others
 }
 
 func newDirFS(dir string, limits Limits) (*dirFS, error) {
@@ -28,7 +29,7 @@ func newDirFS(dir string, limits Limits) (*dirFS, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &dirFS{root: root, limits: limits, seen: map[string]bool{}}, nil
+	return &dirFS{root: root, limits: limits, seen: map[string]bool{}, direct: map[string]bool{".": true}}, nil
 }
 
 // Open implements fs.FS.
@@ -69,10 +70,26 @@ func (d *dirFS) stat(name string) (fs.FileInfo, error) {
 	if slices.Contains(strings.Split(name, "/"), ".git") {
 		return nil, fs.ErrNotExist
 	}
+	if info, err := d.root.Lstat(name); err == nil && info.Mode()&fs.ModeSymlink == 0 && d.isDirect(path.Dir(name)) {
+		return info, nil
+	}
 	if d.leadsToGit(name) {
 		return nil, errors.New("it is a symbolic link into .git, which is refused")
 	}
 	return d.root.Stat(name)
+}
+
+// isDirect tells whether no symbolic link is on the way to a directory, of which there
+// are few and each with many files.
+func (d *dirFS) isDirect(dir string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	direct, known := d.direct[dir]
+	if !known {
+		direct = d.real(dir) == dir
+		d.direct[dir] = direct
+	}
+	return direct
 }
 
 // leadsToGit reports whether links lead from name into .git, whose configuration

@@ -39,13 +39,39 @@ func (d *textDecoder) read(r Raw) (map[string]any, error) {
 		}
 		return content, nil
 	}
+	return d.object()
+}
+
+// DecodeJSON decodes a JSON object as Decode does, without a place for what is wrong:
+// whole numbers that fit are int64, others float64. Of a name that comes twice the last
+// counts, as to the API server. The error quotes nothing of the text.
+func DecodeJSON(text []byte) (map[string]any, error) {
+	if !jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true)) {
+		return nil, errNotJSON
+	}
+	d := textDecoders.Get().(*textDecoder) //nolint:forcetypeassert // the pool makes no others
+	defer func(own []byte) { d.text = own; textDecoders.Put(d) }(d.text)
+	d.text = text
+	return d.object()
+}
+
+var errNotJSON = errors.New("not a JSON object")
+
+// object decodes the text.
+func (d *textDecoder) object() (map[string]any, error) {
 	if len(d.names) > maxNames {
 		clear(d.names)
 	}
 	d.at, d.depth = 0, 0
 	value, err := d.value()
-	content, _ := value.(map[string]any)
-	return content, err
+	if err != nil {
+		return nil, err
+	}
+	content, ok := value.(map[string]any)
+	if !ok {
+		return nil, errNotJSON
+	}
+	return content, nil
 }
 
 // next returns the next byte that is not white space, and 0 behind the last.
