@@ -20,6 +20,9 @@ import (
 // which repository or URL. It asks kustomize's own parser of repository addresses, so
 // that the two never differ.
 func Remote(name string) (address string, ok bool) {
+	if !strings.ContainsAny(name, ":@") && !strings.HasPrefix(strings.ToLower(name), "github.com/") {
+		return name, false // as nearly all are; to ask takes longer than to read the file
+	}
 	if repository := (&resource.Origin{}).Append(name).Repo; repository != "" {
 		return repository, true
 	}

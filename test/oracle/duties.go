@@ -181,6 +181,8 @@ func (t truth) duty(p string) duty {
 		return impostor
 	case t.ledger.touched(p, last(holds).number+1, func(t touch) bool { return t.Way != Apply && !who[t.Role] }):
 		return liberty // somebody asked for what was there already, and the server may have recorded that
+	case t.respelled(p) && t.ledger.converted():
+		return liberty // of which the server loses records of another version
 	case who[Controller] && len(who) == 1 && recorded(holds):
 		return silence
 	case who[Controller], slices.ContainsFunc(holds, func(h hold) bool { return h.Way == Scale }):

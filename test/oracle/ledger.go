@@ -118,6 +118,11 @@ func (l *ledger) tookAway(path string) bool {
 	return slices.ContainsFunc(l.touches, func(t touch) bool { return t.Role != Deployer && t.removed[path] })
 }
 
+// converted tells whether anybody wrote in another version of the API.
+func (l *ledger) converted() bool {
+	return slices.ContainsFunc(l.touches, func(t touch) bool { return t.Version != "" })
+}
+
 func roles(holds []hold) map[Role]bool {
 	all := map[Role]bool{}
 	for _, h := range holds {

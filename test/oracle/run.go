@@ -172,6 +172,7 @@ func (r *run) note(s Step, before, asked, after *unstructured.Unstructured) erro
 func (r *run) touch(s Step, before, asked *unstructured.Unstructured) error {
 	switch {
 	case s.Version != "":
+		r.ledger.touches = append(r.ledger.touches, touch{Step: s, number: r.steps}) // where, only a conversion could tell
 		return nil
 	case s.Way == Scale:
 		r.ledger.touches = append(r.ledger.touches, touch{Step: s, number: r.steps, at: places{".spec.replicas": true}})

@@ -37,7 +37,7 @@ func (t truth) writers(said []differ.Change) []string {
 		if c.Writer.Manager == "" && t.live.GetKind() == "Secret" && strings.HasPrefix(q, ".data.") {
 			continue // the record of a stringData goes with anybody's apply
 		}
-		if c.Writer.Manager == "" && t.live.GetKind() == "HorizontalPodAutoscaler" && slices.ContainsFunc(t.ledger.touches, func(t touch) bool { return t.Version != "" }) {
+		if c.Writer.Manager == "" && t.live.GetKind() == "HorizontalPodAutoscaler" && t.ledger.converted() {
 			continue // of which the server loses records of another version
 		}
 		if len(changers) == 0 || !recorded(holds) || roles(holds)[Impostor] {
@@ -65,7 +65,7 @@ func (t truth) mayBe(w differ.Writer, place string, last hold, holds []hold) boo
 // respelled tells whether the server spells a place anew at every write, for the sake
 // of another version, and takes whoever writes for the owner.
 func (t truth) respelled(place string) bool {
-	return t.live.GetKind() == "HorizontalPodAutoscaler" && beneath(place, ".spec.metrics")
+	return t.live.GetKind() == "HorizontalPodAutoscaler" && (beneath(place, ".spec.metrics") || place == ".spec.targetCPUUtilizationPercentage")
 }
 
 // written is when the server says that the manager last wrote anything but the
