@@ -35,6 +35,12 @@ var fixed = map[string]any{
 	"StatefulSet status.phase":                                    "Pending", // of a claim's template
 }
 
+// isDictated tells whether v is what the server sets a field of a whole value to,
+// whatever git says: a claim's template is one of a claim.
+func (w *walker) isDictated(parent, name string, v any, n *node) bool {
+	return w.builtin && parent == "volumeClaimTemplates" && (name == "apiVersion" || name == "kind") && w.isFixed(parent, name, v, n)
+}
+
 // isFixed tells whether v is such a default, completed by those of its own fields.
 func (w *walker) isFixed(parent, name string, v any, n *node) bool {
 	d, ok := fixed[w.live.ID.Kind+" "+parent+"."+name]
@@ -143,7 +149,7 @@ func (w *walker) isOutlived(v any) bool {
 	case "imagePullPolicy", "pullPolicy":
 		return v == "Always" || v == "IfNotPresent"
 	case "policyTypes":
-		return w.live.ID.Kind == "NetworkPolicy"
+		return w.live.ID.Kind == "NetworkPolicy" && (equal(v, []any{"Ingress"}) || equal(v, []any{"Ingress", "Egress"}))
 	}
 	return false
 }

@@ -92,6 +92,7 @@ func (w *walker) fieldsWithin(declared, live map[string]any, n *node, in whole) 
 		case !ok && (!w.mayLack(v) || null && !w.updates()):
 			return false
 		case ok && w.unsaid(v) && !null && w.isDefault(in.field, name, l, live, n):
+		case ok && w.isDictated(in.field, name, l, n.field(name)):
 		case ok && !w.within(v, l, n.field(name), whole{name, in.open}):
 			return false
 		}

@@ -103,6 +103,9 @@ func (t truth) leftTo(p string) bool {
 	if t.blank[p] && t.live.GetKind() == "ReplicationController" && p == ".spec.selector" {
 		return true // an apply fills it in anew, from the labels that the template has by then
 	}
+	if t.zero[p] && t.serversChoice(p) {
+		return true // an apply may choose anew, if something else of the item is another
+	}
 	return t.blank[p] && t.ledger.masked || t.blank[p] && len(holds) > 0 && t.ledger.touched(p, last(holds).number, byController)
 }
 
