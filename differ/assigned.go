@@ -14,10 +14,8 @@ var assigned = map[string][]string{
 	"CertificateSigningRequest": {"spec.extra", "spec.groups", "spec.uid", "spec.username"},
 	"DeviceTaintRule":           {"spec.taint.timeAdded"},
 	"HorizontalPodAutoscaler": { // how one version tells the other's fields
-		`metadata.annotations["autoscaling.alpha.kubernetes.io/behavior"]`,
 		`metadata.annotations["autoscaling.alpha.kubernetes.io/conditions"]`,
 		`metadata.annotations["autoscaling.alpha.kubernetes.io/current-metrics"]`,
-		`metadata.annotations["autoscaling.alpha.kubernetes.io/metrics"]`,
 		"spec.targetCPUUtilizationPercentage",
 	},
 	"Job": {
