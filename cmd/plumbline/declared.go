@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -19,9 +18,9 @@ import (
 	"plumbline.dev/plumbline/gitsource"
 	"plumbline.dev/plumbline/history"
 	"plumbline.dev/plumbline/ignore"
+	"plumbline.dev/plumbline/inspect"
 	"plumbline.dev/plumbline/object"
 	"plumbline.dev/plumbline/render"
-	"plumbline.dev/plumbline/report"
 )
 
 // declaredOptions are the flags that say where the declared objects come from.
@@ -232,83 +231,10 @@ func (d declared) place() string {
 	return d.snapshot.URL + "/" + d.path
 }
 
-// report turns the assessments into a report, and looks up where each declared
-// value that differs stands.
-func (d declared) report(assessments []assess.Assessment, outcome audit.Outcome, showIgnored bool) report.Report {
-	r := report.Report{
-		At: now(),
-		Source: report.Source{
-			Repository: d.snapshot.URL, Ref: d.snapshot.Ref, Commit: d.snapshot.Commit, Path: d.path, WorkTree: d.isDir,
-		},
-		Verdicts: map[finding.Verdict]int{},
-		Errors:   lines(d.err),
-		Warnings: d.endedRules(),
+// pass is the comparison of what is declared, by these rules.
+func (d declared) pass(options assess.Options, rules *audit.Rules) inspect.Pass {
+	return inspect.Pass{
+		Snapshot: d.snapshot, Path: d.path, WorkTree: d.isDir, Objects: d.objects, Err: d.err, Past: d.past,
+		Spec: d.baseline.Spec, Assess: options, Audit: rules, At: now(),
 	}
-	for _, a := range assessments {
-		r.Verdicts[a.Verdict]++
-		if a.Err != nil {
-			r.Unknown = append(r.Unknown, report.Unknown{Object: a.Declared.ID, Origin: a.Declared.Origin, Reason: a.Err.Error()})
-		}
-		if len(a.Unconfirmed) > 0 && a.Err == nil {
-			r.Unconfirmed = append(r.Unconfirmed, report.Unconfirmed{Object: a.Declared.ID, Origin: a.Declared.Origin, Paths: a.Unconfirmed})
-		}
-		for _, f := range a.Findings {
-			d.locate(a.Declared, f)
-			r.Findings = append(r.Findings, f)
-		}
-		for _, f := range a.Ignored {
-			r.IgnoredCount += max(1, len(f.Changes))
-			if showIgnored {
-				d.locate(a.Declared, f.Finding)
-				r.Ignored = append(r.Ignored, f)
-			}
-		}
-	}
-	if d.local && d.baseline.Spec.Verify != nil {
-		r.Warnings = append(r.Warnings, "spec.verify: a directory is taken as it is, and nobody's signature was looked at: leave the directory out to have the commits of spec.git verified")
-	}
-	r.Warnings = append(r.Warnings, failures(assessments)...)
-	addOutcome(&r, outcome, showIgnored)
-	return r
-}
-
-// addOutcome adds what was found beside drift.
-func addOutcome(r *report.Report, o audit.Outcome, showExempt bool) {
-	for _, f := range o.Findings {
-		if f.Rule == finding.RogueObject && f.Severity > finding.Info {
-			r.Verdicts[finding.Rogue]++
-		}
-	}
-	r.Findings = append(r.Findings, o.Findings...)
-	r.IgnoredCount += len(o.Exempt)
-	if showExempt {
-		r.Ignored = append(r.Ignored, o.Exempt...)
-	}
-	for _, u := range o.Unjudged {
-		r.Unknown = append(r.Unknown, report.Unknown{Object: u.Object, Origin: u.Origin, Reason: u.Reason})
-	}
-}
-
-// locate fills in where the declared values of a finding's changes stand.
-func (d declared) locate(o object.Object, f finding.Finding) {
-	for i, c := range f.Changes {
-		if c.Declared != nil {
-			f.Changes[i].Origin = render.Position(d.snapshot.FS(), o, c.Path)
-		}
-	}
-}
-
-// lines takes joined errors apart, each on one line.
-func lines(err error) []string {
-	if err == nil {
-		return nil
-	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []string
-		for _, e := range joined.Unwrap() {
-			all = append(all, lines(e)...)
-		}
-		return all
-	}
-	return []string{strings.Join(strings.Fields(err.Error()), " ")}
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,7 +22,9 @@ import (
 	"plumbline.dev/plumbline/cluster"
 	"plumbline.dev/plumbline/differ"
 	"plumbline.dev/plumbline/finding"
+	"plumbline.dev/plumbline/inspect"
 	"plumbline.dev/plumbline/object"
+	"plumbline.dev/plumbline/report"
 )
 
 // diffOptions are the flags of "plumbline diff".
@@ -144,27 +145,20 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 	if o.confirm == "" && o.live == "" && declared.baseline.Spec.Confirm == v1alpha1.ConfirmDryRun {
 		o.confirm = confirmDryRun
 	}
-	if declared.past != nil {
-		options.Past = declared.past.All(ctx)
-	}
 	rules, err := declared.rules(options, o.cacheDir())
 	if err != nil {
 		return 0, err
 	}
 	options.Compare.Rewritten = rules != nil
-	assessments, outcome, warnings, err := o.compare(ctx, progress, pass{declared.objects, &options, rules})
+	pass := declared.pass(options, rules)
+	pass.Say, pass.ShowIgnored = progress.say, slices.Contains(o.show, "ignored")
+	r, err := o.report(ctx, progress, &pass)
 	if err != nil {
 		return 0, err
 	}
-	r := declared.report(assessments, outcome, slices.Contains(o.show, "ignored"))
-	r.Unrecorded = options.Compare.Unrecorded
 	r.ShowUnconfirmed = slices.Contains(o.show, "unconfirmed")
-	if declared.err == nil && len(warnings) == 0 { // else not everything was compared
-		warnings = assess.Idle(options.Ignore, assessments)
-	}
-	r.Warnings = append(r.Warnings, warnings...)
-	if declared.past != nil {
-		r.Warnings = append(r.Warnings, declared.past.Warnings()...)
+	if declared.local && declared.baseline.Spec.Verify != nil {
+		r.Warnings = append(r.Warnings, "spec.verify: a directory is taken as it is, and nobody's signature was looked at: leave the directory out to have the commits of spec.git verified")
 	}
 	if o.declared.blame {
 		progress.say("asking git who declared what")
@@ -173,7 +167,6 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 			return 0, ctx.Err()
 		}
 	}
-	r.Sort()
 	if o.suggest {
 		r.Suggested = suggested(r, failOn)
 	}
@@ -184,67 +177,22 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 	return r.ExitCode(failOn), nil
 }
 
-// pass is what one comparison is about.
-type pass struct {
-	objects []object.Object
-	options *assess.Options // which the comparison completes
-	rules   *audit.Rules    // nil without a Baseline
-}
-
-// compare assesses the objects, and judges what else there is. Where a repository is
-// so broken that there are no objects, no cluster is asked.
-func (o diffOptions) compare(ctx context.Context, progress *progress, p pass) ([]assess.Assessment, audit.Outcome, []string, error) {
-	var outcome audit.Outcome
-	if len(p.objects) == 0 {
-		return nil, outcome, nil, nil
+// report compares with the cluster or the file. Where a repository is so broken that
+// there are no objects, neither is asked.
+func (o diffOptions) report(ctx context.Context, progress *progress, pass *inspect.Pass) (report.Report, error) {
+	if len(pass.Objects) == 0 {
+		return pass.Report(ctx, nil)
 	}
 	file, err := o.openDump()
 	if err != nil {
-		return nil, outcome, nil, fmt.Errorf("reading the live objects: %w", err)
+		return report.Report{}, fmt.Errorf("reading the live objects: %w", err)
 	}
 	defer file.Close()
-	live, err := o.source(ctx, progress, file, p.options)
+	live, err := o.source(ctx, progress, file, &pass.Assess)
 	if err != nil {
-		return nil, outcome, nil, err
+		return report.Report{}, err
 	}
-	var source assess.Source = live
-	var survey *audit.Survey
-	if p.rules != nil {
-		progress.say("looking at everything in the scope")
-		survey = p.rules.Look(ctx, live, p.objects)
-		source = survey
-	}
-	progress.say(fmt.Sprintf("comparing %d objects", len(p.objects)))
-	assessments, err := assess.All(ctx, p.objects, source, *p.options)
-	if ctx.Err() != nil {
-		return nil, outcome, nil, ctx.Err()
-	}
-	if len(assessments) == 0 {
-		return nil, outcome, nil, fmt.Errorf("none of the %d declared objects is in spec.scope.namespaces (%s): nothing would be compared", len(p.objects), strings.Join(p.options.Namespaces, ", "))
-	}
-	if p.rules != nil {
-		progress.say("judging what nobody declared")
-		declared, written := placed(p.objects, assessments)
-		outcome = p.rules.Judge(ctx, declared, survey, written)
-	}
-	return assessments, outcome, lines(err), nil
-}
-
-// placed returns the declared objects, those that were compared with their namespaces
-// filled in, and what was found of who wrote them.
-func placed(objects []object.Object, assessments []assess.Assessment) (all []object.Object, written []finding.Finding) {
-	known := map[object.Position]bool{}
-	for _, a := range assessments {
-		all = append(all, a.Declared)
-		written = append(written, a.Written...)
-		known[a.Declared.Origin.Position] = true
-	}
-	for _, o := range objects {
-		if !known[o.Origin.Position] {
-			all = append(all, o)
-		}
-	}
-	return all, written
+	return pass.Report(ctx, live)
 }
 
 // The values of --confirm.

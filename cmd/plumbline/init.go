@@ -15,6 +15,7 @@ import (
 	"plumbline.dev/plumbline/api/v1alpha1"
 	"plumbline.dev/plumbline/assess"
 	"plumbline.dev/plumbline/cluster"
+	"plumbline.dev/plumbline/inspect"
 	"plumbline.dev/plumbline/object"
 	"plumbline.dev/plumbline/starter"
 )
@@ -83,9 +84,9 @@ func begin(ctx context.Context, s streams, o diffOptions) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		fmt.Fprintln(s.err, "what the cluster has is not known, so that spec.deployer is yours to fill in:", strings.Join(lines(err), "; "))
+		fmt.Fprintln(s.err, "what the cluster has is not known, so that spec.deployer is yours to fill in:", strings.Join(inspect.Lines(err), "; "))
 	}
-	for _, problem := range lines(d.err) {
+	for _, problem := range inspect.Lines(d.err) {
 		fmt.Fprintln(s.err, "not rendered:", problem)
 	}
 	facts.Live = live

@@ -1,0 +1,123 @@
+// Package inspect makes a report of what a directory of a repository declares and what
+// is live: everything between a snapshot and a report, in one pass that only reads.
+package inspect
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"plumbline.dev/plumbline/api/v1alpha1"
+	"plumbline.dev/plumbline/assess"
+	"plumbline.dev/plumbline/audit"
+	"plumbline.dev/plumbline/finding"
+	"plumbline.dev/plumbline/gitsource"
+	"plumbline.dev/plumbline/history"
+	"plumbline.dev/plumbline/object"
+)
+
+// Pass is one comparison.
+type Pass struct {
+	// Snapshot and Path are the directory that was rendered. WorkTree says that it is on
+	// disk, and may differ from the snapshot's commit.
+	Snapshot *gitsource.Snapshot
+	Path     string
+	WorkTree bool
+	// Objects are what it declares, and Err is about some that could not be rendered.
+	Objects []object.Object
+	Err     error
+	// Past are the commits before; nil where nobody wants to know.
+	Past *history.History
+
+	// Spec is the Baseline's; zero without one.
+	Spec v1alpha1.BaselineSpec
+	// Assess are the rules of the comparison, and Audit those about what should not be
+	// there; nil without a Baseline.
+	Assess assess.Options
+	Audit  *audit.Rules
+
+	// At is the time of the pass.
+	At time.Time
+	// ShowIgnored has the report name what rules ignore, too.
+	ShowIgnored bool
+	// Say is told what is being done now. Nil says nothing.
+	Say func(string)
+}
+
+// results are what the stages of a pass have found.
+type results struct {
+	assessments []assess.Assessment
+	outcome     audit.Outcome
+	warnings    []string // about what they had to do without
+}
+
+// say passes on what is being done.
+func (p *Pass) say(format string, args ...any) {
+	if p.Say != nil {
+		p.Say(fmt.Sprintf(format, args...))
+	}
+}
+
+// compare assesses what is declared, and judges what else there is.
+func (p *Pass) compare(ctx context.Context, live audit.Lister) (results, error) {
+	var r results
+	var source assess.Source = live
+	var survey *audit.Survey
+	if p.Audit != nil {
+		p.say("looking at everything in the scope")
+		survey = p.Audit.Look(ctx, live, p.Objects)
+		source = survey
+	}
+	p.say("comparing %d objects", len(p.Objects))
+	if p.Past != nil {
+		p.Assess.Past = p.Past.All(ctx)
+	}
+	var err error
+	r.assessments, err = assess.All(ctx, p.Objects, source, p.Assess)
+	if ctx.Err() != nil {
+		return r, ctx.Err()
+	}
+	if len(r.assessments) == 0 {
+		return r, fmt.Errorf("none of the %d declared objects is in spec.scope.namespaces (%s): nothing would be compared", len(p.Objects), strings.Join(p.Assess.Namespaces, ", "))
+	}
+	if p.Audit != nil {
+		p.say("judging what nobody declared")
+		declared, written := placed(p.Objects, r.assessments)
+		r.outcome = p.Audit.Judge(ctx, declared, survey, written)
+	}
+	r.warnings = Lines(err)
+	return r, nil
+}
+
+// placed returns the declared objects, those that were compared with their namespaces
+// filled in, and what was found of who wrote them.
+func placed(objects []object.Object, assessments []assess.Assessment) (all []object.Object, written []finding.Finding) {
+	known := map[object.Position]bool{}
+	for _, a := range assessments {
+		all = append(all, a.Declared)
+		written = append(written, a.Written...)
+		known[a.Declared.Origin.Position] = true
+	}
+	for _, o := range objects {
+		if !known[o.Origin.Position] {
+			all = append(all, o)
+		}
+	}
+	return all, written
+}
+
+// Lines takes joined errors apart, each on one line.
+func Lines(err error) []string {
+	if err == nil {
+		return nil
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []string
+		for _, e := range joined.Unwrap() {
+			all = append(all, Lines(e)...)
+		}
+		return all
+	}
+	return []string{strings.Join(strings.Fields(err.Error()), " ")}
+}

@@ -1,0 +1,153 @@
+package inspect
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"plumbline.dev/plumbline/assess"
+	"plumbline.dev/plumbline/audit"
+	"plumbline.dev/plumbline/finding"
+	"plumbline.dev/plumbline/ignore"
+	"plumbline.dev/plumbline/object"
+	"plumbline.dev/plumbline/render"
+	"plumbline.dev/plumbline/report"
+)
+
+// Report compares what is declared with what is live, and says how that stands. What
+// could not be compared stands in the report; the error is about a comparison that
+// would be of nothing, or was interrupted. Where a repository is so broken that it
+// declares nothing, live may be nil.
+func (p *Pass) Report(ctx context.Context, live audit.Lister) (report.Report, error) {
+	var found results
+	if len(p.Objects) > 0 {
+		var err error
+		if found, err = p.compare(ctx, live); err != nil {
+			return report.Report{}, err
+		}
+	}
+	r := p.report(found)
+	if p.Err == nil && len(found.warnings) == 0 { // else not everything was compared
+		r.Warnings = append(r.Warnings, assess.Idle(p.Assess.Ignore, found.assessments)...)
+	}
+	r.Warnings = append(r.Warnings, found.warnings...)
+	if p.Past != nil {
+		r.Warnings = append(r.Warnings, p.Past.Warnings()...)
+	}
+	r.Sort()
+	return r, nil
+}
+
+// report turns what was found into a report, and looks up where each declared value
+// that differs stands.
+func (p *Pass) report(found results) report.Report {
+	r := report.Report{
+		At: p.At,
+		Source: report.Source{
+			Repository: p.Snapshot.URL, Ref: p.Snapshot.Ref, Commit: p.Snapshot.Commit, Path: p.Path, WorkTree: p.WorkTree,
+		},
+		Verdicts:   map[finding.Verdict]int{},
+		Errors:     Lines(p.Err),
+		Warnings:   p.ended(),
+		Unrecorded: p.Assess.Compare.Unrecorded,
+	}
+	for _, a := range found.assessments {
+		p.add(&r, a)
+	}
+	r.Warnings = append(r.Warnings, failures(found.assessments)...)
+	p.addOutcome(&r, found.outcome)
+	return r
+}
+
+// add adds the word about one declared object.
+func (p *Pass) add(r *report.Report, a assess.Assessment) {
+	r.Verdicts[a.Verdict]++
+	if a.Err != nil {
+		r.Unknown = append(r.Unknown, report.Unknown{Object: a.Declared.ID, Origin: a.Declared.Origin, Reason: a.Err.Error()})
+	}
+	if len(a.Unconfirmed) > 0 && a.Err == nil {
+		r.Unconfirmed = append(r.Unconfirmed, report.Unconfirmed{Object: a.Declared.ID, Origin: a.Declared.Origin, Paths: a.Unconfirmed})
+	}
+	for _, f := range a.Findings {
+		p.locate(a.Declared, f)
+		r.Findings = append(r.Findings, f)
+	}
+	for _, f := range a.Ignored {
+		r.IgnoredCount += max(1, len(f.Changes))
+		if p.ShowIgnored {
+			p.locate(a.Declared, f.Finding)
+			r.Ignored = append(r.Ignored, f)
+		}
+	}
+}
+
+// addOutcome adds what was found beside drift.
+func (p *Pass) addOutcome(r *report.Report, o audit.Outcome) {
+	for _, f := range o.Findings {
+		if f.Rule == finding.RogueObject && f.Severity > finding.Info {
+			r.Verdicts[finding.Rogue]++
+		}
+	}
+	r.Findings = append(r.Findings, o.Findings...)
+	r.IgnoredCount += len(o.Exempt)
+	if p.ShowIgnored {
+		r.Ignored = append(r.Ignored, o.Exempt...)
+	}
+	for _, u := range o.Unjudged {
+		r.Unknown = append(r.Unknown, report.Unknown{Object: u.Object, Origin: u.Origin, Reason: u.Reason})
+	}
+}
+
+// locate fills in where the declared values of a finding's changes stand.
+func (p *Pass) locate(o object.Object, f finding.Finding) {
+	for i, c := range f.Changes {
+		if c.Declared != nil {
+			f.Changes[i].Origin = render.Position(p.Snapshot.FS(), o, c.Path)
+		}
+	}
+}
+
+// ended warns of each of the Baseline's rules and exemptions that has ended.
+func (p *Pass) ended() []string {
+	var warnings []string
+	for i, rule := range p.Spec.Ignore {
+		if rule.EndedAt(p.At) {
+			warnings = append(warnings, fmt.Sprintf("spec.ignore[%d] of the Baseline ended on %s and ignores nothing: renew or remove it (reason: %s)", i, rule.Until, rule.Reason))
+		}
+	}
+	for i, e := range p.Spec.Scope.Exempt {
+		if e.EndedAt(p.At) {
+			warnings = append(warnings, fmt.Sprintf("spec.scope.exempt[%d] of the Baseline ended on %s and exempts nothing: renew or remove it (reason: %s)", i, e.Until, e.Reason))
+		}
+	}
+	return warnings
+}
+
+// failures warns of each rule whose condition could not be evaluated, with the
+// first object of which that is so.
+func failures(assessments []assess.Assessment) []string {
+	first, more := map[int]ignore.Failure{}, map[int]int{}
+	for _, a := range assessments {
+		for _, f := range a.Failures {
+			if _, ok := first[f.Rule]; ok {
+				more[f.Rule]++
+			} else {
+				first[f.Rule] = f
+			}
+		}
+	}
+	var warnings []string
+	for _, rule := range slices.Sorted(maps.Keys(first)) {
+		f := first[rule]
+		text := fmt.Sprintf("spec.ignore[%d].when of the Baseline cannot be evaluated for %s, so what it is about is told: %s", rule, f.Object, f.Reason)
+		switch n := more[rule]; {
+		case n == 1:
+			text += "; nor for 1 object more"
+		case n > 1:
+			text += fmt.Sprintf("; nor for %d objects more", n)
+		}
+		warnings = append(warnings, text)
+	}
+	return warnings
+}
