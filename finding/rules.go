@@ -41,6 +41,11 @@ type Example struct {
 	Baseline string `yaml:"baseline"`
 	Git      string `yaml:"git"`
 	Live     string `yaml:"live"`
+	// Before is what git declared one commit earlier, which is what the deployer
+	// applied last; where it is empty that is Git.
+	Before string `yaml:"before"`
+	// Run is what somebody then types into a shell, in a checkout whose web.yaml is Git.
+	Run string `yaml:"run"`
 	// Note says what happens beside that.
 	Note string `yaml:"note"`
 }
@@ -77,11 +82,15 @@ func (h Help) Markdown() string {
 		b.WriteString(" " + strings.TrimSpace(h.Example.Note))
 	}
 	b.WriteString("\n\n")
-	for _, part := range []struct{ title, text string }{
-		{"# in the Baseline's spec", h.Example.Baseline}, {"# in git", h.Example.Git}, {"# in the cluster", h.Example.Live},
+	for _, part := range []struct{ language, title, text string }{
+		{"yaml", "# in the Baseline's spec", h.Example.Baseline},
+		{"yaml", "# in git before, and deployed", h.Example.Before},
+		{"yaml", "# in git", h.Example.Git},
+		{"yaml", "# in the cluster", h.Example.Live},
+		{"sh", "# what somebody does", h.Example.Run},
 	} {
 		if part.text != "" {
-			fmt.Fprintf(&b, "```yaml\n%s\n%s\n```\n\n", part.title, strings.TrimSpace(part.text))
+			fmt.Fprintf(&b, "```%s\n%s\n%s\n```\n\n", part.language, part.title, strings.TrimSpace(part.text))
 		}
 	}
 	fmt.Fprintf(&b, "**How to fix.** %s\n\n", strings.TrimSpace(h.Fix))
