@@ -41,8 +41,8 @@ type Example struct {
 	Baseline string `yaml:"baseline"`
 	Git      string `yaml:"git"`
 	Live     string `yaml:"live"`
-	// Before is what git declared one commit earlier, which is what the deployer
-	// applied last; where it is empty that is Git.
+	// Before is what git declared earlier, which is what the deployer applied last;
+	// where it is empty that is Git.
 	Before string `yaml:"before"`
 	// Run is what somebody then types into a shell, in a checkout whose web.yaml is Git.
 	Run string `yaml:"run"`
