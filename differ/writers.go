@@ -51,8 +51,21 @@ func (w *walker) rewritten(p place) {
 		return
 	}
 	w.rewrites = append(w.rewrites, Rewritten{
-		Path: pathOf(w.path), Writer: last.writer, Confirmed: w.lastDeployed().After(last.writer.Time),
+		Path: pathOf(w.path), Writer: last.writer,
+		Confirmed: w.lastDeployed().After(last.writer.Time) || last.writer.Operation == "Update" && w.deployerApplied(p),
 	})
+}
+
+// deployerApplied tells whether the deployer owns a place that it applied. An update that
+// changes a value takes it from everybody else, so that the deployer has then applied
+// it since; the server notes no time of an apply that changes no value.
+func (w *walker) deployerApplied(p place) bool {
+	for i, fields := range p {
+		if fields != nil && w.owners[i].role == deployer && w.owners[i].writer.Operation == "Apply" {
+			return true
+		}
+	}
+	return false
 }
 
 // disguised returns the deployer's updates that are younger than what it applied

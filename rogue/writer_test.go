@@ -59,6 +59,10 @@ func TestWriters(t *testing.T) {
 			records: withoutAB + `, {manager: kubectl-edit, operation: Update, time: "2026-11-21T09:00:00Z", fieldsV1: {f:data: {f:a: {}}}}`,
 			want:    []string{`info [kubectl-edit/Update] kubectl-edit, 2026-11-21T09:00:00Z last wrote declared fields and not the deployer, with the values that git declares: data.a`},
 		},
+		"applied by the deployer since, without a time": {
+			records: deployed + `, {manager: kubectl-edit, operation: Update, time: "2026-11-21T11:00:00Z", fieldsV1: {f:data: {f:a: {}}}}`,
+			want:    []string{`info [kubectl-edit/Update] kubectl-edit, 2026-11-21T11:00:00Z last wrote declared fields and not the deployer, with the values that git declares: data.a`},
+		},
 		"two": {
 			records: withoutAB + `, {manager: k9s, operation: Update, time: "2026-11-21T11:00:00Z", fieldsV1: {f:data: {f:b: {}}}}, {manager: kubectl-edit, operation: Update, time: "2026-11-21T11:00:00Z", fieldsV1: {f:data: {f:a: {}}}}`,
 			want: []string{
