@@ -259,6 +259,7 @@ func (s *shop) helm(t *testing.T, user testenv.User) {
 
 // intruded is all that there is to tell of it.
 const intruded = `
+drift/released warning - Deployment shop/cart []
 posture/rbac-user critical declared ClusterRoleBinding mallory [mallory]
 rogue/container warning checked Pod shop/cart-* [debugger]
 rogue/container warning checked Pod shop/mailer-* [mailer]
