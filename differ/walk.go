@@ -264,9 +264,6 @@ func (w *walker) absent(declared any, n *node) {
 	case nil, omitted:
 		return
 	case map[string]any:
-		if len(d) > 0 && allOmitted(d) {
-			return
-		}
 		if w.atLabels() || w.ignoresWithin() && len(d) > 0 && (n == nil || !n.atomic) {
 			w.fields(d, nil, n, nil, w.skipWithin())
 			return
@@ -287,21 +284,6 @@ func (w *walker) absent(declared any, n *node) {
 		return // the server keeps no empty ones, of whatever kind
 	}
 	w.change(Removed, declared, nil, Writer{})
-}
-
-func allOmitted(fields map[string]any) bool {
-	for _, v := range fields {
-		switch v := v.(type) {
-		case nil, omitted:
-		case map[string]any:
-			if len(v) == 0 || !allOmitted(v) {
-				return false
-			}
-		default:
-			return false
-		}
-	}
-	return true
 }
 
 func (w *walker) push(s step) int {
