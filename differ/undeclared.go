@@ -201,6 +201,9 @@ func (w *walker) madeItem(live any, p place) bool {
 	}
 	switch {
 	case made && maker.role == foreign:
+		if last := w.lastWriter(p); last.role == foreign { // somebody may have changed parts of it since
+			maker = last
+		}
 		w.change(Added, nil, live, maker.writer)
 		return true
 	case made && maker.role == deployer && (maker.writer.Operation == "Apply" || w.wasApplied() || w.unapplied(live)):
