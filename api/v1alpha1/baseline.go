@@ -30,11 +30,20 @@ const (
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:scope=Namespaced,singular=baseline,path=baselines
+// +kubebuilder:subresource:status
+// +kubebuilder:printcolumn:name=Ready,type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name=Drifted,type=string,JSONPath=`.status.conditions[?(@.type=="Drifted")].status`
+// +kubebuilder:printcolumn:name=Findings,type=integer,JSONPath=`.status.findings`
+// +kubebuilder:printcolumn:name=Commit,type=string,JSONPath=`.status.commit`
+// +kubebuilder:printcolumn:name=Age,type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name=Reason,type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 type Baseline struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
 	Spec BaselineSpec `json:"spec,omitzero"`
+	// Status is what the controller last found; a file has none.
+	Status BaselineStatus `json:"status,omitzero"`
 }
 
 // BaselineList is what the API server lists Baselines as.
@@ -52,6 +61,9 @@ type BaselineSpec struct {
 	// Git is where the configuration is declared; it may be left out where a
 	// directory is compared.
 	Git Git `json:"git,omitzero"`
+	// Suspend stops the controller from looking, until it is taken away. What was found
+	// before stays in the status.
+	Suspend bool `json:"suspend,omitempty"`
 	// Scope restricts what is governed.
 	Scope Scope `json:"scope,omitzero"`
 	// Deployer is the identity whose writes carry out what git says.
@@ -108,6 +120,19 @@ type Git struct {
 	// Path is the directory to render, relative to the repository's root.
 	// +kubebuilder:validation:Pattern=`^([^/].*)?$`
 	Path string `json:"path,omitempty"`
+	// Interval is how often the controller asks the repository for news; 1m where it is
+	// empty, and at least 10s.
+	Interval metav1.Duration `json:"interval,omitzero"`
+	// SecretRef names a Secret beside the Baseline with what opens the repository to the
+	// controller: username and password, or token, or sshKey and sshPassphrase, and
+	// knownHosts and caBundle. The command line takes flags for that.
+	SecretRef *SecretReference `json:"secretRef,omitempty"`
+}
+
+// SecretReference names a Secret in the Baseline's own namespace.
+type SecretReference struct {
+	// +kubebuilder:validation:MinLength=1
+	Name string `json:"name"`
 }
 
 // Deployer is the CI/CD identity.

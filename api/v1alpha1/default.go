@@ -1,5 +1,14 @@
 package v1alpha1
 
+import "time"
+
+// defaultInterval and minInterval are how often a repository is asked for news, and how
+// often at most.
+const (
+	defaultInterval = time.Minute
+	minInterval     = 10 * time.Second
+)
+
 // Default returns the Baseline with what is left out filled in, as the fields'
 // comments say. It is for those who read the rules; a Baseline is written, and kept in
 // the cluster, without it.
@@ -7,6 +16,9 @@ func Default(b Baseline) Baseline {
 	b = *b.DeepCopy()
 	spec := &b.Spec
 	fill(&spec.Confirm, ConfirmNone)
+	if spec.Git.Interval.Duration == 0 {
+		spec.Git.Interval.Duration = defaultInterval
+	}
 	for i := range spec.Scope.Exempt {
 		if e := &spec.Scope.Exempt[i]; len(e.Rules) == 0 {
 			e.Rules = []string{"rogue/object"}

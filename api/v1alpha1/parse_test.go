@@ -41,7 +41,7 @@ func broken(t *testing.T) map[string]brokenCase {
 		// fields
 		"unknown field":   {e("  scope:", "  scopes:"), "6:3: unknown field spec.scopes (did you mean scope?)"},
 		"other case":      {e("  scope:", "  Scope:"), "6:3: unknown field spec.Scope (did you mean scope?)"},
-		"unknown, nested": {e("ref: main", "branch: main"), "5:59: unknown field spec.git.branch: write one of path, ref, url"},
+		"unknown, nested": {e("ref: main", "branch: main"), "5:59: unknown field spec.git.branch: write one of interval, path, ref, secretRef, url"},
 		"in a rule":       {e("kind: Deployment, name", "kinds: Deployment, name"), "11:6: unknown field spec.ignore[0].kinds (did you mean kind?)"},
 		"in a selector":   {e("name: web", "selector: {matchLabel: {a: b}}"), "11:35: unknown field spec.ignore[0].selector.matchLabel (did you mean matchLabels?)"},
 		"in metadata":     {e("name: shop", "nam: shop"), "3:12: unknown field metadata.nam (did you mean name?)"},

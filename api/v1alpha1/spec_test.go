@@ -9,10 +9,12 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"plumbline.dev/plumbline/api/v1alpha1"
@@ -205,6 +207,7 @@ func TestDefault(t *testing.T) {
 	b.Spec.Posture.PodSecurity = "baseline"
 	got := v1alpha1.Default(b).Spec
 	want := v1alpha1.BaselineSpec{
+		Git:     v1alpha1.Git{Interval: metav1.Duration{Duration: time.Minute}},
 		Confirm: "None",
 		Scope: v1alpha1.Scope{
 			Exempt:     []v1alpha1.Exemption{{Kind: "Job", Rules: []string{"rogue/object"}}, {Rules: []string{"posture"}}},

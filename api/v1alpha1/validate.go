@@ -75,6 +75,12 @@ func (g Git) validate(ps *problems) {
 	if g.URL == "" && g != (Git{}) {
 		ps.add("spec.git.url", " is missing: name the repository, such as https://git.example.com/platform/config.git")
 	}
+	if d := g.Interval.Duration; d != 0 && d < minInterval {
+		ps.add("spec.git.interval", " is %s: write how often to ask for news, at least %s, such as 1m", d, minInterval)
+	}
+	if g.SecretRef != nil && g.SecretRef.Name == "" {
+		ps.add("spec.git.secretRef.name", " is missing: name a Secret")
+	}
 	if u, err := url.Parse(g.URL); err == nil && u.User != nil {
 		if _, ok := u.User.Password(); ok {
 			ps.add("spec.git.url", " holds a password: take it out and set PLUMBLINE_GIT_PASSWORD or PLUMBLINE_GIT_TOKEN")

@@ -304,11 +304,13 @@ func (o diffOptions) dump(file object.File, options *assess.Options) (audit.List
 
 // cacheDir is where schemas are kept between runs: a directory of our own in
 // kubectl's.
-func (o diffOptions) cacheDir() string {
-	if o.kube.CacheDir == nil || *o.kube.CacheDir == "" {
+func (o diffOptions) cacheDir() string { return cacheDir(o.kube) }
+
+func cacheDir(kube *genericclioptions.ConfigFlags) string {
+	if kube.CacheDir == nil || *kube.CacheDir == "" {
 		return ""
 	}
-	return filepath.Join(*o.kube.CacheDir, "plumbline")
+	return filepath.Join(*kube.CacheDir, "plumbline")
 }
 
 // now is the time of the comparison.

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/klog/v2"
+
+	"plumbline.dev/plumbline/controller"
+)
+
+const controllerLong = `Run in a cluster, or beside one, and keep the status of its Baselines true: each
+Baseline's repository is asked for news at its interval, and compared with what is
+live. What is found stands in conditions, Events, metrics and the log, which is
+JSON. The cluster is only read, but for these.`
+
+const controllerExample = `  # In a cluster: see manifests/
+  plumbline controller --leader-elect
+
+  # Beside the cluster of the current context, for the Baselines of one namespace
+  plumbline controller -n plumbline-system`
+
+type controllerOptions struct {
+	controller.Options
+	kube  *genericclioptions.ConfigFlags
+	level string
+}
+
+func newControllerCommand(s streams) *cobra.Command {
+	o := controllerOptions{kube: genericclioptions.NewConfigFlags(true)}
+	c := &cobra.Command{
+		Use:     "controller",
+		Short:   "Keep the status of a cluster's Baselines true",
+		Long:    controllerLong,
+		Example: controllerExample,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return misuse(c, fmt.Errorf("%q is too much: Baselines in the cluster say what is compared", args[0]))
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context(), s) },
+	}
+	f := pflag.NewFlagSet("controller", pflag.ContinueOnError)
+	f.BoolVar(&o.LeaderElection, "leader-elect", false, "let only one of several controllers act, by a lease")
+	f.StringVar(&o.LeaseNamespace, "lease-namespace", "", "`namespace` of the lease (default: the one that the program runs in)")
+	f.StringVar(&o.MetricsAddress, "metrics-address", ":8080", "`address` to serve /metrics at; 0 serves none")
+	f.StringVar(&o.ProbeAddress, "probe-address", ":8081", "`address` to serve /healthz and /readyz at; 0 serves none")
+	f.StringVar(&o.level, "log-level", "info", "lowest `level` that is logged: debug, info, warn or error")
+	connection := pflag.NewFlagSet("connection", pflag.ContinueOnError)
+	o.kube.AddFlags(connection)
+	c.Flags().AddFlagSet(f)
+	c.Flags().AddFlagSet(connection)
+	c.SetUsageFunc(usage(f, connection))
+	_ = c.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions([]string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+func (o controllerOptions) run(ctx context.Context, s streams) error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(o.level)); err != nil {
+		return fmt.Errorf("--log-level: %q is not known: use debug, info, warn or error", o.level)
+	}
+	config, err := o.kube.ToRESTConfig()
+	if err != nil {
+		return fmt.Errorf("there is no cluster to run in: %w (use --kubeconfig and --context outside of one)", err)
+	}
+	config.QPS = -1 // the server's priority and fairness is fairer than a guess made here
+	o.Log = slog.New(slog.NewJSONHandler(s.err, &slog.HandlerOptions{Level: level}))
+	klog.SetLogger(logr.FromSlogHandler(o.Log.Handler()))
+	o.Namespace, o.CacheDir = *o.kube.Namespace, cacheDir(o.kube)
+	err = controller.Run(ctx, config, o.Options)
+	if err != nil && o.LeaderElection && strings.Contains(err.Error(), "not running in-cluster") {
+		return errors.New("--leader-elect: name the lease's namespace with --lease-namespace outside of a cluster")
+	}
+	return err
+}

@@ -1,0 +1,97 @@
+// Package controller keeps the status of each Baseline in a cluster true: it watches
+// for Baselines, asks their repositories for news, compares, and says how that stands in
+// conditions, Events, metrics and logs. Of the cluster it only reads, but for that.
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"plumbline.dev/plumbline/api/v1alpha1"
+)
+
+// name is whom the controller writes as, and what its lease is called.
+const name = "plumbline"
+
+// shutdownWithin is how long a pass that is under way may go on after an interruption.
+const shutdownWithin = 20 * time.Second
+
+// Options say how the controller runs.
+type Options struct {
+	// Namespace restricts it to the Baselines of one namespace; empty means all.
+	Namespace string
+	// LeaderElection has only one of several controllers act, by a lease in
+	// LeaseNamespace; empty is the namespace that the program runs in.
+	LeaderElection bool
+	LeaseNamespace string
+	// MetricsAddress and ProbeAddress are where it serves /metrics, and /healthz and
+	// /readyz; "0" serves nothing.
+	MetricsAddress, ProbeAddress string
+	// CacheDir keeps schemas and answers of registries between runs; empty keeps none.
+	CacheDir string
+	// Log is told what happens.
+	Log *slog.Logger
+}
+
+// Run reconciles Baselines until ctx ends. The error says why that cannot be done.
+func Run(ctx context.Context, config *rest.Config, o Options) error {
+	log := logr.FromSlogHandler(o.Log.Handler())
+	ctrl.SetLogger(log)
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		return err
+	}
+	within := shutdownWithin
+	options := ctrl.Options{
+		Scheme:                        scheme,
+		Logger:                        log,
+		Metrics:                       server.Options{BindAddress: o.MetricsAddress},
+		HealthProbeBindAddress:        o.ProbeAddress,
+		LeaderElection:                o.LeaderElection,
+		LeaderElectionID:              name,
+		LeaderElectionNamespace:       o.LeaseNamespace,
+		LeaderElectionReleaseOnCancel: true, // so that another takes over at once
+		GracefulShutdownTimeout:       &within,
+	}
+	if o.Namespace != "" {
+		options.Cache.DefaultNamespaces = map[string]cache.Config{o.Namespace: {}}
+	}
+	manager, err := ctrl.NewManager(config, options)
+	if err != nil {
+		return fmt.Errorf("starting the controller: %w", err)
+	}
+	r, err := newReconciler(manager, config, o)
+	if err != nil {
+		return err
+	}
+	if err := r.setUp(manager); err != nil {
+		return fmt.Errorf("starting the controller: %w", err)
+	}
+	synced := func(request *http.Request) error {
+		if !manager.GetCache().WaitForCacheSync(request.Context()) {
+			return errors.New("the Baselines have not been read yet")
+		}
+		return nil
+	}
+	if err := errors.Join(manager.AddHealthzCheck("ping", healthz.Ping), manager.AddReadyzCheck("baselines", synced), r.metrics.register(metrics.Registry)); err != nil {
+		return fmt.Errorf("starting the controller: %w", err)
+	}
+	if err := manager.Start(ctx); err != nil {
+		return fmt.Errorf("running the controller: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"plumbline.dev/plumbline/api/v1alpha1"
+	"plumbline.dev/plumbline/finding"
+)
+
+// parallel is how many Baselines are looked at at once.
+const parallel = 4
+
+type reconciler struct {
+	client client.Client
+	reader client.Reader // which keeps nothing: Secrets are read when they are needed
+	events events.EventRecorder
+	config *rest.Config
+	rules  []string // all there are
+	cache  string
+	log    *slog.Logger
+
+	metrics *meters
+
+	mu   sync.Mutex
+	kept map[types.NamespacedName]*kept
+}
+
+func newReconciler(manager ctrl.Manager, config *rest.Config, o Options) (*reconciler, error) {
+	reference, err := finding.Reference()
+	if err != nil {
+		return nil, fmt.Errorf("reading the rules: %w", err)
+	}
+	r := &reconciler{
+		client: manager.GetClient(), reader: manager.GetAPIReader(), events: manager.GetEventRecorder(name),
+		config: config, cache: o.CacheDir, log: o.Log, metrics: newMeters(), kept: map[types.NamespacedName]*kept{},
+	}
+	for _, help := range reference {
+		r.rules = append(r.rules, string(help.Rule))
+	}
+	return r, nil
+}
+
+func (r *reconciler) setUp(manager ctrl.Manager) error {
+	requested := predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return e.ObjectOld.GetAnnotations()[v1alpha1.AnnotationRequested] != e.ObjectNew.GetAnnotations()[v1alpha1.AnnotationRequested]
+	}}
+	return ctrl.NewControllerManagedBy(manager).
+		Named(name).
+		For(&v1alpha1.Baseline{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, requested))).
+		WithOptions(controllerOptions()).
+		Complete(r)
+}
+
+// Reconcile looks at one Baseline, and says when to look again.
+func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	var b v1alpha1.Baseline
+	if err := r.client.Get(ctx, request.NamespacedName, &b); apierrors.IsNotFound(err) {
+		r.forget(request.NamespacedName) // what it governed is left alone
+		return ctrl.Result{}, nil
+	} else if err != nil {
+		return ctrl.Result{}, fmt.Errorf("reading the Baseline: %w", err)
+	}
+	if !b.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, nil
+	}
+	start := time.Now()
+	found := r.look(ctx, &b)
+	if ctx.Err() != nil {
+		return ctrl.Result{}, nil // whoever takes over looks anew
+	}
+	r.metrics.passed(request.NamespacedName, found, time.Since(start))
+	if err := r.say(ctx, &b, found); err != nil {
+		return ctrl.Result{}, fmt.Errorf("writing the Baseline's status: %w", err)
+	}
+	return ctrl.Result{RequeueAfter: found.again}, nil
+}
+
+// say writes the status where it is another, and tells of what has changed.
+func (r *reconciler) say(ctx context.Context, b *v1alpha1.Baseline, found outcome) error {
+	before := b.DeepCopy()
+	b.Status = found.status(before)
+	for _, change := range changed(before.Status, b.Status) {
+		kind := corev1.EventTypeNormal
+		if change.bad {
+			kind = corev1.EventTypeWarning
+		}
+		r.events.Eventf(b, nil, kind, change.reason, "Compare", "%s", change.message)
+	}
+	if same(before.Status, b.Status) {
+		return nil
+	}
+	return client.IgnoreNotFound(r.client.Status().Patch(ctx, b, client.MergeFrom(before)))
+}
+
+// keep returns what earlier passes have left for a Baseline, of this very object.
+func (r *reconciler) keep(b *v1alpha1.Baseline) *kept {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := client.ObjectKeyFromObject(b)
+	k := r.kept[key]
+	if k == nil || k.uid != b.UID {
+		k = &kept{uid: b.UID}
+		r.kept[key] = k
+	}
+	return k
+}
+
+func (r *reconciler) forget(key types.NamespacedName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.kept, key)
+	r.metrics.forget(key)
+}
+
+// jittered spreads the passes of many Baselines, by a tenth either way.
+func jittered(d time.Duration) time.Duration {
+	return d - d/10 + rand.N(d/5+1)
+}

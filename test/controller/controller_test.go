@@ -1,0 +1,380 @@
+// Package controller runs the controller against a real control plane, with the rights
+// of its manifests and no others.
+package controller
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"plumbline.dev/plumbline/gitsource/gitsourcetest"
+	"plumbline.dev/plumbline/test/testenv"
+)
+
+var (
+	env       *testenv.Env
+	plumbline string // path of the binary
+)
+
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "plumbline-controller-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	if plumbline, err = testenv.Plumbline(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	flag.Parse()
+	return testenv.Main(m, 1, &env)
+}
+
+const (
+	// system is the controller's own namespace, account whom it acts as.
+	system  = "plumbline-system"
+	account = "system:serviceaccount:" + system + ":plumbline"
+
+	within = 60 * time.Second
+)
+
+// world is an installed controller and a repository that it looks at.
+type world struct {
+	*testing.T
+	admin   testenv.User
+	repo    *gitsourcetest.Repo
+	server  *gitsourcetest.Server
+	down    atomic.Bool // the server answers nobody
+	log     *syncBuffer
+	metrics string // address
+	probes  string
+	process *exec.Cmd
+}
+
+// install applies the manifests, and runs the controller in the place of its Pod, which
+// has no container here.
+func install(t *testing.T) *world {
+	t.Helper()
+	root, err := testenv.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{T: t, admin: env.User(t, "admin", "system:masters"), repo: gitsourcetest.NewRepo(t), log: &syncBuffer{}}
+	w.server = gitsourcetest.Serve(t, w.repo, gitsourcetest.ServerOptions{Intercept: func(answer http.ResponseWriter, _ *http.Request) bool {
+		if w.down.Load() {
+			http.Error(answer, "down for maintenance", http.StatusServiceUnavailable)
+		}
+		return w.down.Load()
+	}})
+	manifests := filepath.Join(root, "manifests")
+	w.admin.Kubectl(t, "apply", "-k", manifests)
+	t.Cleanup(func() { w.admin.Kubectl(t, "delete", "-k", manifests, "--wait=false") })
+	w.admin.Kubectl(t, "wait", "--for=condition=Established", "--timeout=60s", "crd/baselines.plumbline.dev")
+	w.start()
+	return w
+}
+
+func (w *world) start() {
+	w.Helper()
+	w.metrics, w.probes = freeAddress(w), freeAddress(w)
+	user := env.User(w, account, "system:serviceaccounts", "system:serviceaccounts:"+system, "system:authenticated")
+	w.process = exec.Command(plumbline, "controller", "--leader-elect", "--lease-namespace", system, "--metrics-address", w.metrics, "--probe-address", w.probes, "--cache-dir", w.TempDir())
+	w.process.Env = append(os.Environ(), "KUBECONFIG="+user.Kubeconfig)
+	w.process.Stderr = w.log
+	if err := w.process.Start(); err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(func() {
+		if w.process.ProcessState == nil {
+			_ = w.process.Process.Kill()
+			_ = w.process.Wait()
+		}
+		if w.Failed() {
+			w.Logf("the controller's log:\n%s", w.log)
+		}
+	})
+}
+
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// syncBuffer can be read while it is written.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// baseline is the part of a Baseline's status that the tests look at.
+type baseline struct {
+	Metadata struct{ Generation int64 }
+	Status   struct {
+		ObservedGeneration   int64
+		Requested, Commit    string
+		Objects, NotCompared int
+		Findings             int
+		Verdicts             map[string]int
+		Conditions           []struct{ Type, Status, Reason, Message string }
+	}
+}
+
+func (b baseline) condition(name string) string {
+	for _, c := range b.Status.Conditions {
+		if c.Type == name {
+			return c.Status + " " + c.Reason
+		}
+	}
+	return ""
+}
+
+func (w *world) get() baseline {
+	w.Helper()
+	var b baseline
+	if err := json.Unmarshal([]byte(w.admin.Kubectl(w, "-n", system, "get", "baseline", "shop", "-o", "json")), &b); err != nil {
+		w.Fatal(err)
+	}
+	return b
+}
+
+// until waits for the conditions Ready and Drifted, and returns the Baseline.
+func (w *world) until(ready, drifted string) baseline {
+	w.Helper()
+	var b baseline
+	if !testenv.Poll(within, func() bool {
+		b = w.get()
+		return b.condition("Ready") == ready && b.condition("Drifted") == drifted && b.Status.ObservedGeneration == b.Metadata.Generation
+	}) {
+		w.Fatalf("want Ready %s and Drifted %s, the status is %+v", ready, drifted, b.Status)
+	}
+	return b
+}
+
+// look asks the controller to look at once, and waits until it has.
+func (w *world) look() {
+	w.Helper()
+	stamp := time.Now().Format(time.RFC3339Nano)
+	w.admin.Kubectl(w, "-n", system, "annotate", "--overwrite", "baseline", "shop", "plumbline.dev/requested="+stamp)
+	if !testenv.Poll(within, func() bool { return w.get().Status.Requested == stamp }) {
+		w.Fatalf("the controller has not looked: %+v", w.get())
+	}
+}
+
+func (w *world) apply(spec string) {
+	w.Helper()
+	w.admin.KubectlIn(w, "apiVersion: plumbline.dev/v1alpha1\nkind: Baseline\nmetadata: {name: shop, namespace: "+system+"}\nspec:\n"+spec, "apply", "-f", "-")
+}
+
+func (w *world) scrape() string {
+	w.Helper()
+	request, err := http.NewRequestWithContext(w.Context(), http.MethodGet, "http://"+w.metrics+"/metrics", nil)
+	if err != nil {
+		w.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return string(text)
+}
+
+func configMap(name, value string) string {
+	return fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s, namespace: shop}\ndata: {key: %q}\n", name, value)
+}
+
+// deploy commits objects, and applies them as CI does.
+func (w *world) deploy(files map[string]string) string {
+	w.Helper()
+	for _, text := range files {
+		w.admin.KubectlIn(w, text, "apply", "--server-side", "--field-manager=ci-deploy", "-f", "-")
+	}
+	return w.repo.Commit(gitsourcetest.Commit{Files: files})
+}
+
+// TestController wants the status of a Baseline to be true at all times: in sync,
+// tampered with, with rogues, with a repository that is gone, a spec that is wrong, one
+// that is suspended; and nothing written but that.
+func TestController(t *testing.T) {
+	w := install(t)
+	w.admin.Kubectl(t, "create", "namespace", "shop")
+	first := w.deploy(map[string]string{"a.yaml": configMap("a", "1"), "b.yaml": configMap("b", "1")})
+	git := func(more string) string {
+		return "  git: {url: " + w.server.Repo() + ", interval: 10s}\n  scope: {namespaces: [shop], kinds: [ConfigMap]}\n  deployer: {managers: [ci-deploy]}\n" + more
+	}
+	w.apply(git(""))
+	b := w.until("True Compared", "False InSync")
+	if b.Status.Commit != first || b.Status.Objects != 2 || b.Status.Verdicts["InSync"] != 2 || b.Status.Findings != 0 {
+		t.Errorf("the status is %+v", b.Status)
+	}
+
+	// Nothing is written while nothing changes.
+	before := w.admin.Kubectl(t, "-n", system, "get", "baseline", "shop", "-o", "jsonpath={.metadata.resourceVersion}")
+	passes := regexp.MustCompile(`plumbline_pass_duration_seconds_count\{[^}]*\} (\d+)`)
+	count := passes.FindString(w.scrape())
+	if !testenv.Poll(within, func() bool { return passes.FindString(w.scrape()) != count }) {
+		t.Error("the interval passes and nobody looks")
+	}
+	if after := w.admin.Kubectl(t, "-n", system, "get", "baseline", "shop", "-o", "jsonpath={.metadata.resourceVersion}"); after != before {
+		t.Errorf("the Baseline was written at version %s, after %s, though nothing has changed", after, before)
+	}
+
+	// Drift, and a rogue.
+	w.admin.Kubectl(t, "-n", "shop", "patch", "configmap", "a", "--field-manager=kubectl-edit", "-p", `{"data":{"key":"2"}}`)
+	w.admin.Kubectl(t, "-n", "shop", "create", "configmap", "rogue")
+	w.look()
+	if b = w.until("True Compared", "True Drifted"); b.Status.Findings != 2 || b.Status.Verdicts["Drifted"] != 1 || b.Status.Verdicts["Rogue"] != 1 {
+		t.Errorf("the status is %+v", b.Status)
+	}
+	if m := w.scrape(); !strings.Contains(m, `plumbline_findings{baseline="shop",namespace="plumbline-system",rule="drift/modified",severity="warning"} 1`) ||
+		!strings.Contains(m, `plumbline_objects{baseline="shop",namespace="plumbline-system",verdict="InSync"} 1`) {
+		t.Errorf("the metrics are\n%s", m)
+	}
+	if !testenv.Poll(within, func() bool {
+		return strings.Contains(w.admin.Kubectl(t, "-n", system, "get", "events.events.k8s.io", "-o", "jsonpath={.items[*].reason}"), "Drifted")
+	}) {
+		t.Error("no Event tells of the drift")
+	}
+	if columns := strings.Fields(w.admin.Kubectl(t, "-n", system, "get", "baseline", "shop", "--no-headers")); len(columns) != 6 || columns[1] != "True" || columns[2] != "True" || columns[3] != "2" || columns[4] != first {
+		t.Errorf("kubectl get prints %q", columns)
+	}
+
+	// What another commit declares counts, and what was undone is gone.
+	w.admin.Kubectl(t, "-n", "shop", "delete", "configmap", "rogue")
+	second := w.repo.Commit(gitsourcetest.Commit{Files: map[string]string{"a.yaml": configMap("a", "3"), "b.yaml": configMap("b", "1")}})
+	w.admin.KubectlIn(t, configMap("a", "3"), "apply", "--server-side", "--force-conflicts", "--field-manager=ci-deploy", "-f", "-")
+	w.look()
+	if b = w.until("True Compared", "False InSync"); b.Status.Commit != second {
+		t.Errorf("the status is %+v", b.Status)
+	}
+	for _, line := range []string{`"msg":"finding"`, `"msg":"finding resolved"`} {
+		if !strings.Contains(w.log.String(), line) {
+			t.Errorf("the log has no line with %s", line)
+		}
+	}
+
+	// A repository that is gone is said to be, and the last good commit still counts.
+	w.down.Store(true)
+	w.admin.Kubectl(t, "-n", "shop", "delete", "configmap", "b")
+	w.look()
+	if b = w.until("False GitFailed", "True Drifted"); b.Status.Commit != second || b.Status.Verdicts["Missing"] != 1 {
+		t.Errorf("the status is %+v", b.Status)
+	}
+
+	// A wrong spec, and a suspended one.
+	w.apply(git("  rules: {sorce: Report}\n"))
+	b = w.until("False InvalidSpec", "Unknown NotCompared")
+	if b.condition("Stalled") != "True InvalidSpec" {
+		t.Errorf("the conditions are %+v", b.Status.Conditions)
+	}
+	w.apply(git("  suspend: true\n"))
+	if b = w.until("False Suspended", "Unknown Suspended"); b.condition("Stalled") != "" {
+		t.Errorf("the conditions are %+v", b.Status.Conditions)
+	}
+
+	// Its deletion leaves alone what it governed, and no metrics.
+	w.admin.Kubectl(t, "-n", system, "delete", "baseline", "shop")
+	if !testenv.Poll(within, func() bool { return !strings.Contains(w.scrape(), `baseline="shop"`) }) {
+		t.Error("the metrics of a Baseline outlive it")
+	}
+	w.admin.Kubectl(t, "-n", "shop", "get", "configmap", "a")
+	w.stopped()
+	w.writes()
+}
+
+// stopped ends the controller, and wants it to let its lease go.
+func (w *world) stopped() {
+	w.Helper()
+	if err := w.process.Process.Signal(syscall.SIGTERM); err != nil {
+		w.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(w.Context(), 30*time.Second)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- w.process.Wait() }()
+	select {
+	case err := <-done:
+		if err != nil {
+			w.Errorf("the controller ended with %v", err)
+		}
+	case <-ctx.Done():
+		w.Error("the controller does not end")
+	}
+	if holder := w.admin.Kubectl(w, "-n", system, "get", "lease", "plumbline", "-o", "jsonpath={.spec.holderIdentity}"); holder != "" {
+		w.Errorf("%s still holds the lease", holder)
+	}
+}
+
+// writes wants the audit log to have no write of the controller's but to its Baselines'
+// status, its lease and Events, and nothing that was refused.
+func (w *world) writes() {
+	w.Helper()
+	text, err := os.ReadFile(env.AuditLog)
+	if err != nil {
+		w.Fatal(err)
+	}
+	seen := 0
+	for line := range strings.Lines(string(text)) {
+		var entry struct {
+			Verb, RequestURI string
+			User             struct{ Username string }
+			ObjectRef        struct{ Resource, Subresource string }
+			ResponseStatus   struct{ Code int }
+		}
+		if json.Unmarshal([]byte(line), &entry) != nil || entry.User.Username != account {
+			continue
+		}
+		seen++
+		if entry.ResponseStatus.Code == http.StatusForbidden {
+			w.Errorf("refused: %s %s", entry.Verb, entry.RequestURI)
+		}
+		switch at := entry.ObjectRef.Resource + "/" + entry.ObjectRef.Subresource; {
+		case entry.Verb == "get", entry.Verb == "list", entry.Verb == "watch":
+		case at == "baselines/status" && entry.Verb == "patch", at == "leases/" && entry.Verb != "delete", at == "events/" && entry.Verb != "delete":
+		default:
+			w.Errorf("wrote: %s %s", entry.Verb, entry.RequestURI)
+		}
+	}
+	if seen == 0 {
+		w.Error("the audit log has no request of the controller's")
+	}
+}
