@@ -81,7 +81,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	start := time.Now()
 	found := r.look(ctx, &b)
-	if ctx.Err() != nil {
+	if interrupted(ctx) {
 		return ctrl.Result{}, nil // whoever takes over looks anew
 	}
 	r.metrics.passed(request.NamespacedName, found, time.Since(start))
@@ -95,18 +95,24 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 func (r *reconciler) say(ctx context.Context, b *v1alpha1.Baseline, found outcome) error {
 	before := b.DeepCopy()
 	b.Status = found.status(before)
-	for _, change := range changed(before.Status, b.Status) {
+	if same(before.Status, b.Status) {
+		return nil
+	}
+	now := b.Status
+	if err := r.client.Status().Patch(ctx, b, client.MergeFrom(before)); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	for _, change := range changed(before.Status, now) {
 		kind := corev1.EventTypeNormal
 		if change.bad {
 			kind = corev1.EventTypeWarning
 		}
 		r.events.Eventf(b, nil, kind, change.reason, "Compare", "%s", change.message)
 	}
-	if same(before.Status, b.Status) {
-		return nil
-	}
-	return client.IgnoreNotFound(r.client.Status().Patch(ctx, b, client.MergeFrom(before)))
+	return nil
 }
+
+func interrupted(ctx context.Context) bool { return ctx.Err() != nil }
 
 // keep returns what earlier passes have left for a Baseline, of this very object.
 func (r *reconciler) keep(b *v1alpha1.Baseline) *kept {
