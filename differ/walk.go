@@ -127,7 +127,7 @@ func (w *walker) fields(declared, live map[string]any, n *node, p place, skip fu
 		owned := w.ownedField(p, name)
 		d, ok := declared[name]
 		switch {
-		case ok && w.unsaid(d) && !n.nullable(name) && w.isDefault(w.parent(), name, l, live, n):
+		case ok && w.unsaid(name, d) && !n.nullable(name) && w.isDefault(w.parent(), name, l, live, n):
 		case ok && d == nil && n.nullable(name):
 			w.leaf(nil, l, n.field(name), owned)
 		case ok:

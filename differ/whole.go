@@ -91,7 +91,7 @@ func (w *walker) fieldsWithin(declared, live map[string]any, n *node, in whole) 
 		switch {
 		case !ok && (!w.mayLack(v) || null && !w.updates()):
 			return false
-		case ok && w.unsaid(v) && !null && w.isDefault(in.field, name, l, live, n):
+		case ok && w.unsaid(name, v) && !null && w.isDefault(in.field, name, l, live, n):
 		case ok && w.isDictated(in.field, name, l, n.field(name)):
 		case ok && !w.within(v, l, n.field(name), whole{name, in.open}):
 			return false
@@ -108,9 +108,17 @@ func (w *walker) fieldsWithin(declared, live map[string]any, n *node, in whole) 
 	return true
 }
 
-// unsaid tells whether what is declared is as good as absent, so that the server
-// fills in its default.
-func (w *walker) unsaid(declared any) bool { return declared == nil || w.builtin && blank(declared) }
+// unsaid tells whether what is declared of a field is as good as absent, so that the
+// server fills in its default.
+func (w *walker) unsaid(name string, declared any) bool {
+	return declared == nil || w.builtin && (blank(declared) || empty(declared) && declared != false && slices.Contains(zeroIsUnset, name) && w.live.ID.Group == flowControl)
+}
+
+// zeroIsUnset are the numbers of the group for which zero is as good as absent though
+// the API writes it out. Source: k8s.io/kubernetes/pkg/apis/flowcontrol/v1/defaults.go.
+var zeroIsUnset = []string{"matchingPrecedence", "queues", "handSize", "queueLengthLimit"}
+
+const flowControl = "flowcontrol.apiserver.k8s.io"
 
 // mayLack tells whether the server may have dropped a declared value. What it is
 // known to drop is marked; of a kind without a schema it is a guess.
