@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -42,6 +43,12 @@ type Survey struct {
 	Err    error
 	// Again makes the survey once more; nil where that would be the same.
 	Again func(context.Context) *Survey
+
+	mutators struct {
+		sync.Once
+		found cluster.Mutators
+		err   error
+	}
 
 	nodes, owners []object.Object
 	listed        map[kindIn]bool
@@ -239,9 +246,11 @@ func (s *Survey) foreignOwners(ctx context.Context) []object.Object {
 			}
 		}
 	}
+	ids := slices.SortedFunc(maps.Keys(wanted), object.ID.Compare)
+	answers := s.Source.Read(ctx, ids)
 	var owners []object.Object
-	for _, id := range slices.SortedFunc(maps.Keys(wanted), object.ID.Compare) {
-		if answer := s.Source.Read(ctx, []object.ID{id})[id]; answer.Err == nil {
+	for _, id := range ids {
+		if answer := answers[id]; answer.Err == nil {
 			owners = append(owners, answer.Object)
 		}
 	}
@@ -251,6 +260,12 @@ func (s *Survey) foreignOwners(ctx context.Context) []object.Object {
 // everything is what is in the scope, and what that may belong to.
 func (s *Survey) everything() []object.Object {
 	return slices.Concat(s.Objects, s.nodes, s.owners)
+}
+
+// Mutators asks once for all who look at the survey.
+func (s *Survey) Mutators(ctx context.Context) (cluster.Mutators, error) {
+	s.mutators.Do(func() { s.mutators.found, s.mutators.err = s.Source.Mutators(ctx) })
+	return s.mutators.found, s.mutators.err
 }
 
 // mutated returns what tells whether webhooks or policies may change objects of a
