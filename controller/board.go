@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"plumbline.dev/plumbline/finding"
+	"plumbline.dev/plumbline/object"
 	"plumbline.dev/plumbline/report"
 )
 
@@ -15,28 +16,28 @@ type board struct{ open map[string]finding.Finding }
 // update takes in what a whole pass has found, and logs what is new and what is gone.
 // Of objects that could not be compared nothing is said to be gone.
 func (b *board) update(log *slog.Logger, r report.Report) {
-	unknown := map[string]bool{}
+	unknown := map[object.ID]bool{} // the zero ID stands for what is about no single object
 	for _, u := range r.Unknown {
-		unknown[u.Object.String()] = true
+		unknown[u.Object] = true
 	}
 	now := map[string]finding.Finding{}
 	for _, f := range r.Findings {
 		now[f.Fingerprint()] = f
 	}
-	for _, key := range slices.Sorted(maps.Keys(b.open)) {
-		f := b.open[key]
+	for _, f := range slices.SortedFunc(maps.Values(b.open), finding.Finding.Compare) {
+		key := f.Fingerprint()
 		if _, still := now[key]; still {
 			continue
 		}
-		if unknown[f.Object.String()] || unknown[""] || len(r.Errors) > 0 {
+		if unknown[f.Object] || unknown[object.ID{}] || len(r.Errors) > 0 {
 			now[key] = f
 			continue
 		}
 		log.Info("finding resolved", attributes(f)...)
 	}
-	for _, key := range slices.Sorted(maps.Keys(now)) {
-		if _, known := b.open[key]; !known {
-			log.Warn("finding", attributes(now[key])...)
+	for _, f := range slices.SortedFunc(maps.Values(now), finding.Finding.Compare) {
+		if _, known := b.open[f.Fingerprint()]; !known {
+			log.Warn("finding", attributes(f)...)
 		}
 	}
 	b.open = now

@@ -142,7 +142,7 @@ func (r *reconciler) compare(ctx context.Context, b *v1alpha1.Baseline, k *kept,
 	found, err := r.report(ctx, pass)
 	switch {
 	case err != nil:
-		return failed(v1alpha1.ReasonCluster, err)
+		return failed(v1alpha1.ReasonCluster, errors.Join(o.failure, err))
 	case pass.Err != nil && o.failure == nil:
 		o.failure, o.reason = pass.Err, v1alpha1.ReasonRender
 	}
