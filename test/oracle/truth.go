@@ -138,9 +138,25 @@ func fieldsOf(types managedfields.TypeConverter, o *unstructured.Unstructured) (
 // stands.
 func placesOf(set *fieldpath.Set) places {
 	found := places{}
-	set.Leaves().Iterate(func(p fieldpath.Path) { found[p.String()] = true })
+	set.Leaves().Iterate(func(p fieldpath.Path) { found[placeOf(p)] = true })
 	return found
 }
+
+// placeOf spells a path, in which dots part fields and do nothing else.
+func placeOf(p fieldpath.Path) string {
+	var b strings.Builder
+	for _, element := range p {
+		if element.FieldName != nil {
+			b.WriteString("." + undotted(*element.FieldName))
+		} else {
+			b.WriteString(element.String())
+		}
+	}
+	return b.String()
+}
+
+// undotted spells a field's name, as of a label, with dots that part nothing.
+func undotted(name string) string { return strings.ReplaceAll(name, ".", "\u2024") }
 
 // removed returns an object without what stands at a place; nil where nothing
 // does.
@@ -155,7 +171,7 @@ func removed(types managedfields.TypeConverter, o *unstructured.Unstructured, pl
 	}
 	found := fieldpath.NewSet()
 	all.Iterate(func(p fieldpath.Path) {
-		if p.String() == place {
+		if placeOf(p) == place {
 			found.Insert(p.Copy())
 		}
 	})
@@ -200,7 +216,7 @@ func spelled(p differ.Path) string {
 	for _, step := range p {
 		switch step := step.(type) {
 		case string:
-			b.WriteString("." + step)
+			b.WriteString("." + undotted(step))
 		case map[string]any:
 			var keys []string
 			for _, name := range slices.Sorted(maps.Keys(step)) {
