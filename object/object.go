@@ -85,7 +85,8 @@ type Origin struct {
 
 // Object is one Kubernetes object. Content is its JSON: map[string]any, []any,
 // string, bool, int64, float64 and nil, as the API machinery decodes it. Nobody
-// edits the Content of an Object that somebody else holds.
+// edits the Content of an Object that somebody else holds, nor what is within it: objects
+// may share parts.
 type Object struct {
 	ID      ID
 	Origin  Origin

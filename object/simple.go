@@ -2,6 +2,7 @@ package object
 
 import (
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -10,12 +11,15 @@ import (
 // nearly all manifests are written: ASCII, blocks with a key or an item to a line,
 // short flow collections, and no anchor, alias, tag, merge key or date. It is false
 // for any other file, right or wrong. It takes a tenth of the time and memory that
-// the YAML library takes, and FuzzDecodeSimple holds it to make the same.
+// the YAML library takes, and FuzzDecodeSimple holds it to make the same. Mappings that
+// are spelled alike may be one and the same, in one object and in others.
 func DecodeSimple(file string, data []byte) ([]Object, bool) {
 	if !simpleBytes(data) {
 		return nil, false
 	}
-	s := simple{behind: string(data)}
+	s := simple{all: string(data), shared: mappings.Get().(sharedMappings)} //nolint:forcetypeassert // the pool makes no others
+	defer mappings.Put(s.shared)
+	s.behind = s.all
 	var objects []Object
 	for s.behind != "" && !s.refused {
 		s.next()
@@ -64,6 +68,44 @@ type simple struct {
 	refused bool
 	flows   int       // the flow collections that it is within
 	scalar  yaml.Node // for the library to tell the type of a text
+
+	all    string         // the whole text
+	begin  int            // of the current line, within all; its end where there is none
+	shared sharedMappings // nil where nothing is shared
+}
+
+// sharedMappings are mappings by the text that they were read from, and the column at
+// which they stand. Most of what thousands of manifests say they say in
+// the same words: ports, probes, security contexts.
+type sharedMappings map[spelled]map[string]any
+
+type spelled struct {
+	text   string
+	column int
+}
+
+var mappings = sync.Pool{New: func() any { return sharedMappings{} }}
+
+const (
+	maxShared     = 4096 // mappings that are remembered at once
+	maxSharedText = 512  // of each, in bytes
+)
+
+// share returns the mapping that was first read from the same text, which begins with
+// the line at an offset and ends before the current one.
+func (s *simple) share(begin, column int, m map[string]any) map[string]any {
+	if s.shared == nil || s.refused || s.begin-begin > maxSharedText {
+		return m
+	}
+	text := s.all[begin:s.begin]
+	if first, ok := s.shared[spelled{text, column}]; ok {
+		return first
+	}
+	if len(s.shared) >= maxShared {
+		clear(s.shared)
+	}
+	s.shared[spelled{strings.Clone(text), column}] = m // without the file around it
+	return m
 }
 
 func (s *simple) refuse() any {
@@ -76,6 +118,7 @@ func (s *simple) refuse() any {
 func (s *simple) next() {
 	for s.behind != "" {
 		var line string
+		s.begin = len(s.all) - len(s.behind)
 		line, s.behind, _ = strings.Cut(s.behind, "\n")
 		s.line++
 		s.rest = strings.TrimLeft(line, " ")
@@ -95,7 +138,7 @@ func (s *simple) next() {
 		}
 		return
 	}
-	s.column, s.rest = -1, ""
+	s.column, s.rest, s.begin = -1, "", len(s.all)
 }
 
 // maxColumn bounds the nesting, and is less than what the library takes for a key.
@@ -116,6 +159,7 @@ func (s *simple) node(parent int) any {
 func isItem(text string) bool { return text == "-" || strings.HasPrefix(text, "- ") }
 
 func (s *simple) mapping(column int) any {
+	begin := s.begin
 	m := map[string]any{}
 	for s.column == column && !isItem(s.rest) {
 		key, value, ok := s.key(s.rest)
@@ -127,7 +171,7 @@ func (s *simple) mapping(column int) any {
 	if s.column > column {
 		return s.refuse()
 	}
-	return m
+	return s.share(begin, column, m)
 }
 
 // value reads what stands behind a key of a mapping at a column.

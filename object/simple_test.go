@@ -85,3 +85,25 @@ func TestDecodeSimpleDeep(t *testing.T) {
 		}
 	}
 }
+
+// TestSharedMappings wants what is spelled alike to be held once, and what only looks
+// alike, or was refused halfway, to be read for itself.
+func TestSharedMappings(t *testing.T) {
+	const ports = "spec:\n  ports:\n  - name: http\n    port: 80\n"
+	a, _ := DecodeSimple("a.yaml", []byte(header+ports+"  x: 1\n"))
+	b, _ := DecodeSimple("b.yaml", []byte(strings.Replace(header, "name: a", "name: b", 1)+ports+"  x: 2\n"))
+	first := List(Map(a[0].Content, "spec"), "ports")[0].(map[string]any)
+	second := List(Map(b[0].Content, "spec"), "ports")[0].(map[string]any)
+	first["shared"] = true
+	if second["shared"] != true {
+		t.Error("ports that are spelled alike are held twice")
+	}
+	delete(first, "shared")
+	for _, text := range []string{
+		"a:\n  b:\n    c: 1\n", "a:\n    c: 1\n", "  c: 1\n", "a:\n- b:\n    c: 1\n", "a:\n- - b: 1\n", "a:\n  - b: 1\n", "a:\n  b: |\n    c: 1\n",
+		"a:\n  b:\n    c: 1\n   d: 2\n", "a:\n  b:\n    c: 1\n  d: 2\n", "a:\n  b:\n    c: 1\n    c: 2\n", "a:\n  b:\n    c: 1\n---\n" + header,
+	} {
+		checkSimple(t, header+text)
+		checkSimple(t, header+text+"z: 1\n")
+	}
+}

@@ -5,12 +5,14 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 )
 
 const (
-	// unhurried is the memory, in bytes, up to which none is collected.
+	// unhurried is the size, in bytes, up to which the heap may grow before any garbage is
+	// collected, and between two collections.
 	unhurried = 180 << 20
-	// pace is by how many percent memory then grows between two collections.
+	// pace is by how many percent it then grows at least between two collections.
 	pace = 40
 )
 
@@ -24,9 +26,19 @@ func collectLate() {
 	}
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(unhurried)
-	first := new([16]byte) // gone with the first collection, from which on the limit would be in the way
-	runtime.AddCleanup(first, func(int) {
-		debug.SetMemoryLimit(math.MaxInt64)
-		debug.SetGCPercent(pace)
+	afterCollection(func() { debug.SetMemoryLimit(math.MaxInt64) }) // which what is needed may well fill
+}
+
+// afterCollection calls do after the next collection, and after each sets the size at
+// which there is to be another.
+func afterCollection(do func()) {
+	marker := new([16]byte) // gone with the collection
+	runtime.AddCleanup(marker, func(int) {
+		do()
+		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		metrics.Read(live)
+		n := max(1, live[0].Value.Uint64())
+		debug.SetGCPercent(max(pace, int(100*max(n, unhurried)/n)-100))
+		afterCollection(func() {})
 	}, 0)
 }
