@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
 	"plumbline.dev/plumbline/api/v1alpha1"
@@ -116,6 +117,8 @@ func decode(t testing.TB, data []byte) []object.Object {
 		t.Fatal(err)
 	}
 	for n, o := range objects {
+		o.Content = runtime.DeepCopyJSON(o.Content) // for what is spelled alike is held once
+		objects[n] = o
 		metadata := o.Content["metadata"].(map[string]any)
 		switch metadata["namespace"] {
 		case nil:
@@ -167,15 +170,11 @@ func live(t testing.TB, declared, said []object.Object) []object.Object {
 
 func copied(t testing.TB, o object.Object) object.Object {
 	t.Helper()
-	text, err := yaml.Marshal(o.Content)
+	c, err := object.FromContent(runtime.DeepCopyJSON(o.Content))
 	if err != nil {
 		t.Fatal(err)
 	}
-	objects, err := object.Decode("", text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return objects[0]
+	return c
 }
 
 func fill(fields map[string]any, name string, value any) {

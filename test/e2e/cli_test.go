@@ -135,11 +135,13 @@ func TestBaseline(t *testing.T) {
 	if report.Source.Commit != commit || report.Summary.Objects != 3 {
 		t.Errorf("commit %s and %d objects", report.Source.Commit, report.Summary.Objects)
 	}
-	// Someone who is neither deployer nor controller, unless the Baseline says so.
+	// Someone who is neither deployer nor controller, unless the Baseline says so; and
+	// what is put there under the deployer's name, and git does not declare.
 	admin(t).Kubectl(t, "-n", ns, "annotate", "--field-manager=shop-robot", "configmap/a", "by=robot")
 	admin(t).Kubectl(t, "-n", ns, "annotate", "--field-manager=my-injector", "configmap/a", "injected=yes")
 	admin(t).Kubectl(t, "-n", ns, "scale", "deployment/web", "--replicas=2")
 	admin(t).Kubectl(t, "-n", ns+"-2", "patch", "configmap/b", "-p", `{"data":{"key":"2"}}`)
+	const by = "metadata.annotations.by"
 	ignore := func(until string) string {
 		return "  ignore: [{kind: Deployment, name: web, paths: [/spec/replicas], reason: scaled by hand" + until + "}]\n"
 	}
@@ -149,14 +151,14 @@ func TestBaseline(t *testing.T) {
 		want       []string // the changes
 		warnings   int
 	}{
-		{"all", deployer, 1, []string{"metadata.annotations.injected", "spec.replicas", "data.key"}, 0},
+		{"all", deployer, 1, []string{"metadata.annotations.injected", by, "spec.replicas", "data.key"}, 0},
 		{"no deployer", "", 1, []string{"metadata.annotations.by", "metadata.annotations.injected", "spec.replicas", "data.key"}, 0},
-		{"controllers", deployer + "  controllers: [my-*]\n", 1, []string{"spec.replicas", "data.key"}, 0},
-		{"ignore", deployer + "  controllers: [my-injector]\n" + ignore(""), 1, []string{"data.key"}, 0},
-		{"ignore until later", deployer + "  controllers: [my-injector]\n" + ignore(", until: 2999-01-31"), 1, []string{"data.key"}, 0},
-		{"ignore until past", deployer + "  controllers: [my-injector]\n" + ignore(", until: 2020-01-31"), 1, []string{"spec.replicas", "data.key"}, 1},
-		{"scope", deployer + "  controllers: [my-injector]\n  scope: {namespaces: [baseline]}\n", 1, []string{"spec.replicas"}, 0},
-		{"scope and ignore", deployer + "  controllers: [my-injector]\n  scope: {namespaces: [baseline]}\n" + ignore(""), 0, nil, 0},
+		{"controllers", deployer + "  controllers: [my-*]\n", 1, []string{by, "spec.replicas", "data.key"}, 0},
+		{"ignore", deployer + "  controllers: [my-injector]\n" + ignore(""), 1, []string{by, "data.key"}, 0},
+		{"ignore until later", deployer + "  controllers: [my-injector]\n" + ignore(", until: 2999-01-31"), 1, []string{by, "data.key"}, 0},
+		{"ignore until past", deployer + "  controllers: [my-injector]\n" + ignore(", until: 2020-01-31"), 1, []string{by, "spec.replicas", "data.key"}, 1},
+		{"scope", deployer + "  controllers: [my-injector]\n  scope: {namespaces: [baseline]}\n", 1, []string{by, "spec.replicas"}, 0},
+		{"scope and ignore", deployer + "  controllers: [my-injector]\n  scope: {namespaces: [baseline]}\n" + strings.Replace(ignore(""), "[{", "[{kind: ConfigMap, paths: [/metadata/annotations/by], reason: the robot's mark}, {", 1), 0, nil, 0},
 	} {
 		t.Run(strings.ReplaceAll(test.name, " ", "-"), func(t *testing.T) {
 			report, r := compare(t, test.spec)
