@@ -13,6 +13,8 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/klog/v2"
 
+	"plumbline.dev/plumbline/api/v1alpha1"
+	"plumbline.dev/plumbline/cluster"
 	"plumbline.dev/plumbline/controller"
 )
 
@@ -68,9 +70,16 @@ func (o controllerOptions) run(ctx context.Context, s streams) error {
 	if err := level.UnmarshalText([]byte(o.level)); err != nil {
 		return fmt.Errorf("--log-level: %q is not known: use debug, info, warn or error", o.level)
 	}
-	config, err := o.kube.ToRESTConfig()
+	config, err := clientConfig(o.kube)
 	if err != nil {
-		return fmt.Errorf("there is no cluster to run in: %w (use --kubeconfig and --context outside of one)", err)
+		return err
+	}
+	c, err := cluster.Connect(ctx, config, cluster.Options{})
+	if err != nil {
+		return err
+	}
+	if _, err := c.Resource(v1alpha1.GroupVersion.Group, v1alpha1.GroupVersion.Version, v1alpha1.Kind); errors.Is(err, cluster.ErrNotServed) {
+		return errors.New("the cluster knows no Baselines: install them with \"kubectl apply -k manifests\"")
 	}
 	config.QPS = -1 // the server's priority and fairness is fairer than a guess made here
 	o.Log = slog.New(slog.NewJSONHandler(s.err, &slog.HandlerOptions{Level: level}))

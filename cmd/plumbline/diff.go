@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	_ "k8s.io/client-go/plugin/pkg/client/auth"
+	"k8s.io/client-go/rest"
 
 	"plumbline.dev/plumbline/api/v1alpha1"
 	"plumbline.dev/plumbline/assess"
@@ -235,14 +236,11 @@ func (o diffOptions) source(ctx context.Context, progress *progress, file object
 		}
 		return o.dump(file, options)
 	}
-	loader := o.kube.ToRawKubeConfigLoader()
-	config, err := loader.ClientConfig()
+	config, err := clientConfig(o.kube)
 	if err != nil {
-		return nil, fmt.Errorf("reading the kubeconfig: %w (use --kubeconfig and --context, or --live for a comparison without a cluster)", err)
+		return nil, fmt.Errorf("%w, or --live for a comparison without a cluster", err)
 	}
-	if raw, err := loader.RawConfig(); err == nil && len(raw.Clusters) == 0 && config.Host == nowhere && *o.kube.APIServer == "" {
-		return nil, errors.New("there is no kubeconfig: name one with --kubeconfig or KUBECONFIG, or use --live for a comparison without a cluster")
-	}
+	loader := o.kube.ToRawKubeConfigLoader()
 	if options.Namespace, _, err = loader.Namespace(); err != nil {
 		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
 	}
@@ -252,6 +250,19 @@ func (o diffOptions) source(ctx context.Context, progress *progress, file object
 		options.Confirm = cluster.NewDryRun(c)
 	}
 	return c, err
+}
+
+// clientConfig says how to reach the cluster.
+func clientConfig(kube *genericclioptions.ConfigFlags) (*rest.Config, error) {
+	loader := kube.ToRawKubeConfigLoader()
+	config, err := loader.ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("reading the kubeconfig: %w: use --kubeconfig and --context", err)
+	}
+	if raw, err := loader.RawConfig(); err == nil && len(raw.Clusters) == 0 && config.Host == nowhere && *kube.APIServer == "" {
+		return nil, errors.New("there is no kubeconfig: name one with --kubeconfig or KUBECONFIG")
+	}
+	return config, nil
 }
 
 // nowhere is the server that the client library takes where none is configured.
