@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -62,9 +61,7 @@ func (c *Cluster) Kinds() ([]Resource, error) {
 func (c *Cluster) unanswered() error {
 	var errs []error
 	for _, gv := range slices.SortedFunc(maps.Keys(c.broken), func(a, b schema.GroupVersion) int { return cmp.Compare(a.String(), b.String()) }) {
-		if !strings.HasSuffix(gv.Group, "metrics.k8s.io") { // measures, which nobody declares
-			errs = append(errs, unansweredBy(gv, c.broken[gv]))
-		}
+		errs = append(errs, unansweredBy(gv, c.broken[gv]))
 	}
 	return errors.Join(errs...)
 }

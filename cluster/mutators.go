@@ -46,8 +46,9 @@ func (c *Cluster) Mutators(ctx context.Context) (Mutators, error) {
 		errs = append(errs, c.each(ctx, group{resource: resource}, func(o object.Object) error {
 			rules, err := rulesOf(o)
 			m.rules = append(m.rules, rules...)
-			metadata, _ := o.Content["metadata"].(map[string]any)
-			fmt.Fprintln(state, o.ID, metadata["uid"], metadata["resourceVersion"])
+			if len(rules) > 0 { // of APIServices nearly all are the API server's own, and change with each definition
+				fmt.Fprintln(state, o.ID, o.Metadata("uid"), o.Metadata("resourceVersion"))
+			}
 			return err
 		}))
 	}

@@ -12,7 +12,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 
 	"plumbline.dev/plumbline/api/v1alpha1"
 	"plumbline.dev/plumbline/assess"
@@ -33,10 +32,6 @@ const (
 	// interval holds where it is shorter.
 	unhappy = time.Minute
 )
-
-func controllerOptions() controller.Options {
-	return controller.Options{MaxConcurrentReconciles: parallel}
-}
 
 // kept is what a pass leaves for the next.
 type kept struct {

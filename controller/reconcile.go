@@ -16,6 +16,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
@@ -63,7 +64,7 @@ func (r *reconciler) setUp(manager ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(manager).
 		Named(name).
 		For(&v1alpha1.Baseline{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, requested))).
-		WithOptions(controllerOptions()).
+		WithOptions(controller.Options{MaxConcurrentReconciles: parallel}).
 		Complete(r)
 }
 

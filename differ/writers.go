@@ -50,22 +50,10 @@ func (w *walker) rewritten(p place) {
 	if !p.owned() || last.role != foreign || last.legitimate() {
 		return
 	}
-	w.rewrites = append(w.rewrites, Rewritten{
-		Path: pathOf(w.path), Writer: last.writer,
-		Confirmed: w.lastDeployed().After(last.writer.Time) || last.writer.Operation == "Update" && w.deployerApplied(p),
-	})
-}
-
-// deployerApplied tells whether the deployer owns a place that it applied. An update that
-// changes a value takes it from everybody else, so that the deployer has then applied
-// it since; the server notes no time of an apply that changes no value.
-func (w *walker) deployerApplied(p place) bool {
-	for i, fields := range p {
-		if fields != nil && w.owners[i].role == deployer && w.owners[i].writer.Operation == "Apply" {
-			return true
-		}
-	}
-	return false
+	// An update that changes a value takes it from everybody else, so that the deployer has
+	// applied it since if it owns it; the server notes no time of an apply that changes none.
+	confirmed := w.lastDeployed().After(last.writer.Time) || last.writer.Operation == "Update" && w.byApply(p)
+	w.rewrites = append(w.rewrites, Rewritten{Path: pathOf(w.path), Writer: last.writer, Confirmed: confirmed})
 }
 
 // disguised returns the deployer's updates that are younger than what it applied

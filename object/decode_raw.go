@@ -32,8 +32,8 @@ func (r Raw) Object() (Object, error) {
 	if r.content != nil {
 		return Object{ID: r.ID, Content: r.content}, nil
 	}
-	d := textDecoders.Get().(*textDecoder) //nolint:forcetypeassert // the pool makes no others
-	defer textDecoders.Put(d)
+	d := textDecoders.get()
+	defer textDecoders.put(d)
 	content, err := d.read(r)
 	if err != nil {
 		return Object{}, fmt.Errorf("reading %s: %w", r.ID, err)

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -24,7 +23,7 @@ type textDecoder struct {
 // maxNames bounds the keys that are remembered.
 const maxNames = 10_000
 
-var textDecoders = sync.Pool{New: func() any { return &textDecoder{names: map[string]string{}} }}
+var textDecoders = pool[*textDecoder]{make: func() *textDecoder { return &textDecoder{names: map[string]string{}} }}
 
 // read decodes an object of a file.
 func (d *textDecoder) read(r Raw) (map[string]any, error) {
@@ -49,8 +48,8 @@ func DecodeJSON(text []byte) (map[string]any, error) {
 	if !jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true)) {
 		return nil, errNotJSON
 	}
-	d := textDecoders.Get().(*textDecoder) //nolint:forcetypeassert // the pool makes no others
-	defer func(own []byte) { d.text = own; textDecoders.Put(d) }(d.text)
+	d := textDecoders.get()
+	defer func(own []byte) { d.text = own; textDecoders.put(d) }(d.text)
 	d.text = text
 	return d.object()
 }

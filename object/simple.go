@@ -2,7 +2,6 @@ package object
 
 import (
 	"strings"
-	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -17,8 +16,8 @@ func DecodeSimple(file string, data []byte) ([]Object, bool) {
 	if !simpleBytes(data) {
 		return nil, false
 	}
-	s := simple{all: string(data), shared: mappings.Get().(sharedMappings)} //nolint:forcetypeassert // the pool makes no others
-	defer mappings.Put(s.shared)
+	s := simple{all: string(data), shared: mappings.get()}
+	defer mappings.put(s.shared)
 	s.behind = s.all
 	var objects []Object
 	for s.behind != "" && !s.refused {
@@ -84,7 +83,7 @@ type spelled struct {
 	column int
 }
 
-var mappings = sync.Pool{New: func() any { return sharedMappings{} }}
+var mappings = pool[sharedMappings]{make: func() sharedMappings { return sharedMappings{} }}
 
 const (
 	maxShared     = 4096 // mappings that are remembered at once

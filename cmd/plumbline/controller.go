@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 
 	"plumbline.dev/plumbline/api/v1alpha1"
@@ -70,6 +70,9 @@ func (o controllerOptions) run(ctx context.Context, s streams) error {
 	if err := level.UnmarshalText([]byte(o.level)); err != nil {
 		return fmt.Errorf("--log-level: %q is not known: use debug, info, warn or error", o.level)
 	}
+	if _, err := rest.InClusterConfig(); errors.Is(err, rest.ErrNotInCluster) && o.LeaderElection && o.LeaseNamespace == "" {
+		return errors.New("--leader-elect: outside of a cluster name the lease's namespace with --lease-namespace")
+	}
 	config, err := clientConfig(o.kube)
 	if err != nil {
 		return err
@@ -85,9 +88,5 @@ func (o controllerOptions) run(ctx context.Context, s streams) error {
 	o.Log = slog.New(slog.NewJSONHandler(s.err, &slog.HandlerOptions{Level: level}))
 	klog.SetLogger(logr.FromSlogHandler(o.Log.Handler()))
 	o.Namespace, o.CacheDir = *o.kube.Namespace, cacheDir(o.kube)
-	err = controller.Run(ctx, config, o.Options)
-	if err != nil && o.LeaderElection && strings.Contains(err.Error(), "not running in-cluster") {
-		return errors.New("--leader-elect: name the lease's namespace with --lease-namespace outside of a cluster")
-	}
-	return err
+	return controller.Run(ctx, config, o.Options)
 }

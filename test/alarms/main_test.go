@@ -1,8 +1,6 @@
 package alarms
 
 import (
-	"flag"
-	"fmt"
 	"os"
 	"testing"
 
@@ -18,22 +16,7 @@ var (
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 
 func testMain(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "plumbline-alarms-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	if plumbline, err = testenv.Plumbline(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	flag.Parse()
-	if err := flag.Set("test.parallel", "6"); err != nil { // fixtures mostly wait for controllers
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
 	hooks = testenv.ServeWebhooks()
 	defer hooks.Close()
-	return testenv.Main(m, 1, &env)
+	return testenv.MainWithProgram(m, 1, 6, &env, &plumbline) // fixtures mostly wait for controllers
 }

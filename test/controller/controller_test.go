@@ -6,10 +6,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -31,22 +29,7 @@ var (
 	plumbline string // path of the binary
 )
 
-func TestMain(m *testing.M) { os.Exit(testMain(m)) }
-
-func testMain(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "plumbline-controller-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	if plumbline, err = testenv.Plumbline(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	flag.Parse()
-	return testenv.Main(m, 1, &env)
-}
+func TestMain(m *testing.M) { os.Exit(testenv.MainWithProgram(m, 1, 0, &env, &plumbline)) }
 
 const (
 	// system is the controller's own namespace, account whom it acts as.
@@ -94,7 +77,7 @@ func install(t *testing.T) *world {
 
 func (w *world) start() {
 	w.Helper()
-	w.metrics, w.probes = freeAddress(w), freeAddress(w)
+	w.metrics, w.probes = testenv.FreeAddress(w), testenv.FreeAddress(w)
 	user := env.User(w, account, "system:serviceaccounts", "system:serviceaccounts:"+system, "system:authenticated")
 	w.process = exec.Command(plumbline, "controller", "--leader-elect", "--lease-namespace", system, "--metrics-address", w.metrics, "--probe-address", w.probes, "--cache-dir", w.TempDir())
 	w.process.Env = append(os.Environ(), "KUBECONFIG="+user.Kubeconfig)
@@ -111,16 +94,6 @@ func (w *world) start() {
 			w.Logf("the controller's log:\n%s", w.log)
 		}
 	})
-}
-
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // syncBuffer can be read while it is written.

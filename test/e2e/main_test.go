@@ -3,8 +3,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,26 +16,8 @@ var (
 	plumbline string // path of the binary
 )
 
-func TestMain(m *testing.M) { os.Exit(testMain(m)) }
-
-func testMain(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "plumbline-e2e-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	if plumbline, err = testenv.Plumbline(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	flag.Parse()
-	if err := flag.Set("test.parallel", "16"); err != nil { // tests that are parallel wait for timeouts, and take no processor
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return testenv.Main(m, 2, &env)
-}
+// Tests that are parallel wait for timeouts, and take no processor.
+func TestMain(m *testing.M) { os.Exit(testenv.MainWithProgram(m, 2, 16, &env, &plumbline)) }
 
 // masters may do everything, so that tests need no roles where rights are not
 // the point.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"plumbline.dev/plumbline/gitsource/gitsourcetest"
+	"plumbline.dev/plumbline/test/testenv"
 )
 
 // everyWay runs the comparison in every format, with and without what
@@ -260,7 +261,7 @@ func TestGitCredentials(t *testing.T) {
 	}})
 	for name, url := range map[string]string{
 		"refused": refusing.Repo(), "failing": failing.Repo(), "cut": cutting.Repo(), "redirected": redirecting.Repo(), "web": web.Repo(),
-		"closed": "http://" + closedPort(t) + "/repo.git", "not found": refusing.URL + "/other.git", "no port": "http://127.0.0.1:port/x",
+		"closed": "http://" + testenv.FreeAddress(t) + "/repo.git", "not found": refusing.URL + "/other.git", "no port": "http://127.0.0.1:port/x",
 	} {
 		withUser := strings.Replace(url, "://", "://"+user+":"+password+"@", 1)
 		withToken := strings.Replace(url, "://", "://"+token+"@", 1)

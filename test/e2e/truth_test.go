@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/pem"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -189,7 +188,7 @@ func TestUnreachable(t *testing.T) {
 	defer stranger.Close()
 	foreignCA := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: stranger.Certificate().Raw})
 	foreignCert, foreignKey := selfSigned(t)
-	closed := closedPort(t)
+	closed := testenv.FreeAddress(t)
 	for _, test := range []struct {
 		name, server string
 		ca           []byte
@@ -210,17 +209,6 @@ func TestUnreachable(t *testing.T) {
 			refused(t, r, test.want...)
 		})
 	}
-}
-
-// closedPort returns a loopback address at which nobody listens.
-func closedPort(t testing.TB) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 const brokenService = `apiVersion: apiregistration.k8s.io/v1

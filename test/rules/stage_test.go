@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,21 +29,7 @@ var (
 	plumbline string // path of the binary
 )
 
-func TestMain(m *testing.M) { os.Exit(testMain(m)) }
-
-func testMain(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "plumbline-rules-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	if plumbline, err = testenv.Plumbline(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return testenv.Main(m, 1, &env)
-}
+func TestMain(m *testing.M) { os.Exit(testenv.MainWithProgram(m, 1, 0, &env, &plumbline)) }
 
 // stage is where an example happens: a repository of signed commits, a Baseline, and
 // a namespace that takes the place of the example's.

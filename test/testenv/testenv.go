@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -94,6 +95,17 @@ func (e *Env) Stop() error {
 	_ = e.stdin.Close()
 	err := e.cmd.Wait()
 	return errors.Join(err, os.RemoveAll(e.Dir))
+}
+
+// FreeAddress returns a loopback address at which nobody listens.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
 }
 
 // Main runs a package's tests with one control plane for all of them, which it
