@@ -13,11 +13,16 @@ import (
 // the YAML library takes, and FuzzDecodeSimple holds it to make the same. Mappings that
 // are spelled alike may be one and the same, in one object and in others.
 func DecodeSimple(file string, data []byte) ([]Object, bool) {
+	shared := mappings.get()
+	defer mappings.put(shared)
+	return decodeSimple(file, data, shared)
+}
+
+func decodeSimple(file string, data []byte, shared sharedMappings) ([]Object, bool) {
 	if !simpleBytes(data) {
 		return nil, false
 	}
-	s := simple{all: string(data), shared: mappings.get()}
-	defer mappings.put(s.shared)
+	s := simple{all: string(data), shared: shared}
 	s.behind = s.all
 	var objects []Object
 	for s.behind != "" && !s.refused {

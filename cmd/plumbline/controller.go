@@ -19,14 +19,14 @@ import (
 )
 
 const controllerLong = `Run in a cluster, or beside one, and keep the status of its Baselines true: each
-Baseline's repository is asked for news at its interval, and compared with what is
-live. What is found stands in conditions, Events, metrics and the log, which is
-JSON. The cluster is only read, but for these.`
+Baseline's repository is asked for news at its interval, and compared with what
+is live. What is found stands in conditions, Events, metrics and the log, which
+is JSON. The cluster is only read, but for these.`
 
 const controllerExample = `  # In a cluster: see manifests/
   plumbline controller --leader-elect
 
-  # Beside the cluster of the current context, for the Baselines of one namespace
+  # Beside the current context's cluster, for the Baselines of one namespace
   plumbline controller -n plumbline-system`
 
 type controllerOptions struct {
