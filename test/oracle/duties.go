@@ -117,14 +117,13 @@ func (t truth) kept(p string) bool {
 
 // releases wants what is said to be released to have been the deployer's, and
 // what a deployer's apply would remove to be said.
-func (t truth) releases(said []differ.Change) []string {
-	var wrong []string
+func (t truth) releases(said []differ.Change) (wrong []string, missed []omission) {
 	released := told(said, differ.Released)
 	all := told(said, differ.Released, differ.Added, differ.Modified, differ.Removed)
 	for _, p := range t.byApply.removed.sorted() {
 		inItem := strings.HasSuffix(parent(p), "]") && released.covered(parent(p)) // which goes as a whole: its defaults need not be named
 		if onlyApplied(t.ledger.holds[p]) && t.duty(p) != liberty && !all.covered(p) && !inItem {
-			wrong = append(wrong, "released: missed "+p)
+			missed = append(missed, omission{p, "released: missed " + p})
 		}
 	}
 	for _, q := range released.sorted() {
@@ -133,7 +132,7 @@ func (t truth) releases(said []differ.Change) []string {
 			wrong = append(wrong, "released: false alarm about "+q)
 		}
 	}
-	return wrong
+	return wrong, missed
 }
 
 func onlyApplied(holds []hold) bool {
@@ -250,7 +249,7 @@ func (t truth) undeclared(said []differ.Change) verdict {
 		case d == impostor:
 			v.imposturesMissed++
 		case (d == mention || d == releaseOnly) && !mentioned.covered(p) && !mentioned.covered(twin(p)) && !all.covered(p):
-			v.missed = append(v.missed, p)
+			v.missed = append(v.missed, omission{p, fmt.Sprintf("undeclared: missed %s (%s)", p, writersOf(t.ledger.holds[p]))})
 		}
 	}
 	for _, q := range added.sorted() {

@@ -23,13 +23,16 @@ type verdict struct {
 	// wrong says in what the differ is not right; sorted by what it is about.
 	wrong []string
 	// missed are the places beside git that it should have said.
-	missed []string
+	missed []omission
 	// taken are defaults that somebody took away and the server has not put back.
 	taken []string
 	// impostures are changes by an impostor that the differ said, and that it did
 	// not say: without a dry run nobody can know.
 	imposturesSaid, imposturesMissed int
 }
+
+// omission is a place that was not said, and what is wrong with that.
+type omission struct{ place, wrong string }
 
 // truth is what there is to be said of an object.
 type truth struct {
@@ -76,10 +79,12 @@ func (r *run) judgeOnce(ctx context.Context) (verdict, error) {
 	said := r.said()
 	v := t.undeclared(said)
 	v.taken = t.taken()
+	released, unreleased := t.releases(said)
+	v.missed = append(v.missed, unreleased...)
 	if v.wrong, err = r.owed(ctx, v); err != nil {
 		return verdict{}, err
 	}
-	v.wrong = slices.Concat(t.declaredPart(said), v.wrong, t.releases(said), t.values(said),
+	v.wrong = slices.Concat(t.declaredPart(said), v.wrong, released, t.values(said),
 		orders(r.shapes.lists(r.roots[r.git.GroupVersionKind()], r.git.Object, r.live.Object, t.applied.Object), said))
 	if len(v.wrong) == 0 {
 		v.wrong = t.writers(said)
@@ -132,13 +137,13 @@ func (r *run) truth(ctx context.Context) (truth, error) {
 // value that the server would fill in itself: who writes down a default has
 // changed nothing.
 func (r *run) owed(ctx context.Context, v verdict) ([]string, error) {
-	for _, p := range v.missed {
-		isDefault, err := r.filledIn(ctx, p)
+	for _, m := range v.missed {
+		isDefault, err := r.filledIn(ctx, m.place)
 		if err != nil {
 			return nil, err
 		}
 		if !isDefault {
-			v.wrong = append(v.wrong, fmt.Sprintf("undeclared: missed %s (%s)", p, writersOf(r.ledger.holds[p])))
+			v.wrong = append(v.wrong, m.wrong)
 		}
 	}
 	return v.wrong, nil
