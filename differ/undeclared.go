@@ -80,9 +80,10 @@ func (w *walker) dropped(live any, n *node, p place) {
 }
 
 // isHollow tells whether the owners of a structure own the place alone, as of one that
-// they wrote empty, and so nothing of what is in it.
+// they wrote empty, and so nothing of what is in it. Of an item it says that there are
+// two with one key, which are owned as a whole.
 func (w *walker) isHollow(n *node, p place) bool {
-	return n != nil && !n.atomic && len(n.fields) > 0 && !w.divided(p)
+	return n != nil && !n.atomic && len(n.fields) > 0 && !w.divided(p) && w.path[len(w.path)-1].list == nil
 }
 
 // ownerless judges an undeclared value that nobody owns and that is no default

@@ -16,16 +16,16 @@ import (
 func (t truth) declaredPart(said []differ.Change) []string {
 	var wrong []string
 	changes := told(said, differ.Modified, differ.Removed, differ.Contested)
-	released, lost := told(said, differ.Released), places{}
+	added, lost := told(said, differ.Added), places{}
 	for _, c := range said {
 		if fresh := valuesAt(t.untouched.Object, c.Path); (c.Op == differ.Modified || c.Op == differ.Contested) && len(fresh) == 1 && loses(c.Declared, fresh[0]) {
 			lost[spelled(c.Path)] = true
 		}
 	}
-	added := told(said, differ.Added) // of two items with one key
+	beside := told(said, differ.Added, differ.Released) // where git says null, or one of two items with one key
 	changed := t.byApply.present()
 	for _, p := range changed.sorted() {
-		if t.declared[p] && !t.admissions(p) && !changes.covered(p) && !added.covered(p) && !t.leftTo(p) && (!t.null[p] || !t.updated() && !released.covered(p)) {
+		if t.declared[p] && !t.admissions(p) && !changes.covered(p) && !beside.covered(p) && !t.leftTo(p) && (!t.null[p] || !t.updated()) {
 			wrong = append(wrong, "declared: missed "+p)
 		}
 	}
