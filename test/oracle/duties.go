@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -185,6 +186,8 @@ func (t truth) duty(p string) duty {
 		return liberty // somebody asked for what was there already, and the server may have recorded that
 	case t.respelled(p) && t.ledger.converted():
 		return liberty // of which the server loses records of another version
+	case t.typedBeside(p, last(holds)):
+		return liberty
 	case who[Controller] && len(who) == 1 && recorded(holds):
 		return silence
 	case who[Controller], slices.ContainsFunc(holds, func(h hold) bool { return h.Way == Scale }):
@@ -195,6 +198,15 @@ func (t truth) duty(p string) duty {
 		return liberty // perhaps a default, which a deployer that updates owns too
 	}
 	return releaseOnly
+}
+
+// typedBeside tells whether somebody else has written a Secret's value as well, in the same
+// second as the last who did: of a stringData the record stays, and so both have one.
+func (t truth) typedBeside(p string, last hold) bool {
+	of := func(s Step) time.Time { return t.written(s.Manager, s.Way == Apply, "") }
+	return t.live.GetKind() == "Secret" && beneath(p, ".data") && t.ledger.touched(p, 0, func(other touch) bool {
+		return other.Role != last.Role && !of(other.Step).Before(of(last.Step))
+	})
 }
 
 // admissions tells whether admission fills in a place in the name of whoever touches or

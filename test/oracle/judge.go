@@ -108,7 +108,8 @@ func (r *run) truth(ctx context.Context) (truth, error) {
 		return truth{}, fmt.Errorf("asking what an untouched object has: %w", refusal(err))
 	}
 	t.untouched = untouched
-	if t.byApply, err = compare(r.types, withoutTimes(r.live, r.git), withoutTimes(t.applied, r.git)); err != nil {
+	asGit := func(o *unstructured.Unstructured) *unstructured.Unstructured { return r.spelledAsGit(withoutTimes(o, r.git)) }
+	if t.byApply, err = compare(r.types, asGit(r.live), asGit(t.applied)); err != nil {
 		return truth{}, err
 	}
 	if t.beside, err = compare(r.types, untouched, r.live); err != nil {

@@ -1,6 +1,9 @@
 package oracle
 
 import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
@@ -82,6 +85,45 @@ func withoutTimes(o, git *unstructured.Unstructured) *unstructured.Unstructured 
 		}
 	}
 	return o
+}
+
+// spelledAsGit is an object of which amounts are spelled as git spells them, if they are
+// the same: the server leaves those of custom resources as they are written.
+func (r *run) spelledAsGit(o *unstructured.Unstructured) *unstructured.Unstructured {
+	content, _ := r.shapes.likeAmounts(o.Object, r.git.Object, r.roots[r.git.GroupVersionKind()]).(map[string]any)
+	return &unstructured.Unstructured{Object: content}
+}
+
+func (s shapes) likeAmounts(v, git any, in shape) any {
+	switch v := v.(type) {
+	case map[string]any:
+		declared, _ := git.(map[string]any)
+		result := make(map[string]any, len(v))
+		for name, field := range v {
+			result[name] = s.likeAmounts(field, declared[name], s.property(in, name))
+		}
+		return result
+	case []any:
+		declared, _ := git.([]any)
+		result := make([]any, len(v))
+		for i := range v {
+			result[i] = v[i]
+			if i < len(declared) {
+				result[i] = s.likeAmounts(v[i], declared[i], s.items(in))
+			}
+		}
+		return result
+	}
+	if in.extension("x-kubernetes-int-or-string") == "true" && in.Pattern != "" && sameAmount(v, git) {
+		return git
+	}
+	return v
+}
+
+func sameAmount(a, b any) bool {
+	first, err := resource.ParseQuantity(fmt.Sprint(a))
+	second, also := resource.ParseQuantity(fmt.Sprint(b))
+	return err == nil && also == nil && first.Cmp(second) == 0
 }
 
 // taintsOf are the taints of all of a slice's devices.
