@@ -51,14 +51,25 @@ type Options struct {
 	// Ignore are the rules about what to ignore. They cost nothing for an object
 	// of which nothing differs.
 	Ignore []ignore.Rule
+	// Types are remembered from pass to pass; nil reads them anew.
+	Types *Types
 	// Confirm asks the server what it makes of declared objects, where a comparison
 	// finds something or is not sure. Nil means that it is not asked.
 	Confirm Confirmer
 }
 
+// Types are the types of kinds that passes have met, as long as the kinds that are served
+// stay the same. One pass uses them at a time.
+type Types struct {
+	known    *differ.Schemas
+	versions map[string]bool // that were read
+}
+
 // Assessment is the word about one declared object.
 type Assessment struct {
 	Declared object.Object // with its namespace filled in
+	// Given is the same as it was given to All, perhaps in another version.
+	Given object.Object
 	Verdict  finding.Verdict
 	Findings []finding.Finding
 	// Ignored are what rules keep silent of it.
@@ -80,7 +91,7 @@ type Assessment struct {
 // error is about what the assessments had to do without, and says what that means
 // for them; they stand.
 func All(ctx context.Context, declared []object.Object, source Source, o Options) ([]Assessment, error) {
-	p := pass{source: source, options: o, moved: map[object.ID]error{}}
+	p := pass{source: source, options: o, moved: map[object.ID]moved{}}
 	wanted := p.place(declared)
 	ids := make([]object.ID, 0, len(wanted))
 	for _, d := range wanted {
@@ -110,6 +121,9 @@ func All(ctx context.Context, declared []object.Object, source Source, o Options
 		p.done = append(p.done, p.answer(q))
 	}
 	p.notes = append(p.notes, p.confirmation.notes()...)
+	for i, a := range p.done {
+		p.done[i].Given = p.given(a.Declared)
+	}
 	slices.SortStableFunc(p.done, func(a, b Assessment) int { return a.Declared.ID.Compare(b.Declared.ID) })
 	return p.done, errors.Join(p.notes...)
 }
@@ -128,13 +142,19 @@ func answers(ctx context.Context, source Source, wanted []object.ID) func(object
 	}
 }
 
+// moved is an object as git has it, and why it is compared in another version.
+type moved struct {
+	object object.Object
+	why    error
+}
+
 type pass struct {
 	source  Source
 	options Options
 	types   *differ.Schemas
 	done    []Assessment
 	notes   []error             // about what could not be read
-	moved   map[object.ID]error // objects that are compared in another version, and why
+	moved   map[object.ID]moved // objects that are compared in another version
 
 	mutators     mutators
 	confirmation confirmation
@@ -172,8 +192,9 @@ func (p *pass) placed(d object.Object) (object.Object, error) {
 	r, err := p.source.Resource(d.ID.Group, d.ID.Version, d.ID.Kind)
 	other := new(cluster.OtherVersionError)
 	if errors.As(err, &other) {
+		given := d
 		d, r, err = inVersion(d, other.Served), other.Served, nil
-		defer func() { p.moved[d.ID] = other }()
+		defer func() { p.moved[d.ID] = moved{given, other} }()
 	}
 	switch {
 	case err != nil:
@@ -183,6 +204,14 @@ func (p *pass) placed(d object.Object) (object.Object, error) {
 		d.ID.Namespace = p.options.Namespace
 	}
 	return d, err
+}
+
+// given returns a declared object as it was before it got its place.
+func (p *pass) given(d object.Object) object.Object {
+	if m, ok := p.moved[d.ID]; ok {
+		return m.object
+	}
+	return d
 }
 
 func (p *pass) inScope(id object.ID) bool {
@@ -202,23 +231,36 @@ func unknown(d object.Object, err error) Assessment {
 	return Assessment{Declared: d, Verdict: finding.Unknown, Err: err}
 }
 
-// readTypes fetches the schemas of the kinds in question. Without them types are
-// deduced, which is less exact and never a failure of the pass.
+// readTypes fetches the schemas of the kinds in question, as far as they are not known.
+// Without them types are deduced, which is less exact and never a failure of the pass.
 func (p *pass) readTypes(ctx context.Context, objects []object.Object) error {
-	versions := map[string]bool{}
-	for _, o := range objects {
-		versions[o.ID.APIVersion()] = true
+	types := p.options.Types
+	if types == nil {
+		types = &Types{}
 	}
-	p.types = differ.NewSchemas()
-	if len(objects) == 0 {
+	if types.known == nil {
+		types.known, types.versions = differ.NewSchemas(), map[string]bool{}
+	}
+	p.types = types.known
+	missing := map[string]bool{}
+	for _, o := range objects {
+		if version := o.ID.APIVersion(); !types.versions[version] {
+			missing[version] = true
+		}
+	}
+	if len(missing) == 0 {
 		return nil
 	}
-	documents, err := p.source.Schemas(ctx, slices.Sorted(maps.Keys(versions)))
+	documents, err := p.source.Schemas(ctx, slices.Sorted(maps.Keys(missing)))
 	errs := []error{err}
 	for _, d := range documents {
 		errs = append(errs, p.types.Add(d))
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	maps.Copy(types.versions, missing)
+	return nil
 }
 
 // maxRecords bounds the ownership records of an object. Of updates the API server keeps
@@ -246,8 +288,8 @@ func (p *pass) one(ctx context.Context, d object.Object, answer cluster.Answer) 
 	case len(answer.Object.Records()) > maxRecords:
 		return unknown(d, fmt.Errorf("metadata.managedFields has %d records of who wrote it, and at most %d are looked at: look who applies to it under ever new names", len(answer.Object.Records()), maxRecords)), nil
 	}
-	if moved := p.moved[d.ID]; moved != nil && !p.typeOf(d.ID).Knows(d.Content) {
-		return unknown(d, moved), nil // git says what the served version has no words for
+	if m, ok := p.moved[d.ID]; ok && !p.typeOf(d.ID).Knows(d.Content) {
+		return unknown(d, m.why), nil // git says what the served version has no words for
 	}
 	return Assessment{}, p.compare(ctx, d, answer.Object)
 }

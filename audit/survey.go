@@ -30,6 +30,9 @@ type Lister interface {
 	List(ctx context.Context, listings []cluster.Listing) []cluster.Listed
 }
 
+// Still is a Lister that answers of one moment: to ask it again at once tells nothing new.
+type Still interface{ Still() }
+
 // Survey is everything live in a scope. It is a Source itself, which answers for
 // what it has read and asks for the rest.
 type Survey struct {
@@ -78,7 +81,7 @@ func (r *Rules) Look(ctx context.Context, source Lister, declared []object.Objec
 		s.add(listed)
 	}
 	s.owners = s.foreignOwners(ctx)
-	if _, fixed := source.(*assess.Dump); !fixed {
+	if _, still := source.(Still); !still {
 		s.Again = func(ctx context.Context) *Survey { return r.Look(ctx, source, declared) }
 	}
 	return s

@@ -53,6 +53,7 @@ const requestTimeout = 30 * time.Second
 type Cluster struct {
 	host     string
 	rest     rest.Interface
+	streams  rest.Interface // for what has no end
 	client   *discovery.DiscoveryClient
 	cacheDir string
 	parallel int
@@ -90,7 +91,11 @@ func Connect(ctx context.Context, config *rest.Config, o Options) (*Cluster, err
 	if err != nil {
 		return nil, fmt.Errorf("configuring the connection to %s: %w", config.Host, err)
 	}
-	c := &Cluster{host: hostOf(config.Host), rest: client.RESTClient(), client: client, cacheDir: o.CacheDir, parallel: o.Parallel}
+	streams, err := newStreams(config)
+	if err != nil {
+		return nil, fmt.Errorf("configuring the connection to %s: %w", config.Host, err)
+	}
+	c := &Cluster{host: hostOf(config.Host), rest: client.RESTClient(), streams: streams, client: client, cacheDir: o.CacheDir, parallel: o.Parallel}
 	if c.parallel <= 0 {
 		c.parallel = 8
 	}

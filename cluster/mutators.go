@@ -35,22 +35,36 @@ type mutation struct {
 // LIST for each of the three kinds that the server serves. Of selectors only those are
 // taken into account that name namespaces, so that what is said is at most too much.
 func (c *Cluster) Mutators(ctx context.Context) (Mutators, error) {
+	return ReadMutators(c.List(ctx, c.MutatorListings()))
+}
+
+// MutatorListings ask for what ReadMutators reads.
+func (c *Cluster) MutatorListings() []Listing {
+	var all []Listing
+	for _, kind := range mutatorKinds {
+		if resource, ok := c.newest(kind); ok {
+			all = append(all, Listing{Resource: resource})
+		}
+	}
+	return all
+}
+
+// ReadMutators returns what the answers to MutatorListings tell.
+func ReadMutators(answers []Listed) (Mutators, error) {
 	var m Mutators
 	var errs []error
 	state := sha256.New()
-	for _, kind := range mutatorKinds {
-		resource, ok := c.newest(kind)
-		if !ok {
-			continue
-		}
-		errs = append(errs, c.each(ctx, group{resource: resource}, func(o object.Object) error {
+	for _, listed := range answers {
+		errs = append(errs, listed.Err)
+		for _, o := range listed.Objects {
 			rules, err := rulesOf(o)
+			errs = append(errs, err)
 			m.rules = append(m.rules, rules...)
 			if len(rules) > 0 { // of APIServices nearly all are the API server's own, and change with each definition
-				fmt.Fprintln(state, o.ID, o.Metadata("uid"), o.Metadata("resourceVersion"))
+				fmt.Fprintln(state, o.ID, o.Metadata("uid"))
+				errs = append(errs, json.NewEncoder(state).Encode([]any{o.Content["webhooks"], o.Content["spec"]}))
 			}
-			return err
-		}))
+		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return Mutators{}, fmt.Errorf("reading which webhooks, policies and aggregated APIs change objects on their way: %w", err)

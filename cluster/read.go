@@ -156,7 +156,7 @@ func (c *Cluster) page(ctx context.Context, g group, next string) (page, error) 
 		request = request.Param("labelSelector", g.labels)
 	}
 	if g.partial {
-		request = request.SetHeader("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json")
+		request = request.SetHeader("Accept", fmt.Sprintf(partialAccept, "List"))
 	}
 	data, err := raw(ctx, request)
 	if err != nil {

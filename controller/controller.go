@@ -74,7 +74,7 @@ func Run(ctx context.Context, config *rest.Config, o Options) error {
 	if err != nil {
 		return fmt.Errorf("starting the controller: %w", err)
 	}
-	r, err := newReconciler(manager, config, o)
+	r, err := newReconciler(ctx, manager, config, o)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
 	"net/url"
 	"path"
 	"strings"
@@ -12,15 +14,18 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"plumbline.dev/plumbline/api/v1alpha1"
 	"plumbline.dev/plumbline/assess"
 	"plumbline.dev/plumbline/audit"
 	"plumbline.dev/plumbline/cluster"
+	"plumbline.dev/plumbline/finding"
 	"plumbline.dev/plumbline/gitsource"
 	"plumbline.dev/plumbline/history"
 	"plumbline.dev/plumbline/ignore"
 	"plumbline.dev/plumbline/inspect"
+	"plumbline.dev/plumbline/mirror"
 	"plumbline.dev/plumbline/render"
 	"plumbline.dev/plumbline/report"
 )
@@ -28,19 +33,46 @@ import (
 const (
 	// lag is how many commits the cluster may be behind, as in the command line.
 	lag = 50
-	// unhappy is how soon a pass that failed is tried again, at most: a Baseline's
-	// interval holds where it is shorter.
+	// unhappy is how soon what failed is tried again, at most: a Baseline's interval holds
+	// where it is shorter.
 	unhappy = time.Minute
+	// restless is how long a whole pass may be ago: rules know of the time.
+	restless = 10 * time.Minute
+	// settle is how long watches may be apart: what belongs to something may be seen
+	// before what it belongs to.
+	settle = 500 * time.Millisecond
+	// leisure is by how much longer than it takes to judge what nobody declared nobody
+	// judges it again.
+	leisure = 10
 )
 
-// kept is what a pass leaves for the next.
+// kept is what a look leaves for the next.
 type kept struct {
-	uid types.UID
+	uid     types.UID
+	view    *mirror.View
+	changes changes
+
 	// snapshot is the last good one, of when it was last known to be the newest.
 	snapshot  *gitsource.Snapshot
 	fetched   time.Time
 	rendering *render.Rendering
 	board     board
+
+	// pass is the last whole one, of a Baseline's generation and a request for it; nil
+	// before the first and after one that failed.
+	pass       *inspect.Pass
+	generation int64
+	requested  string
+	passed     time.Time
+	// types are those of the kinds that are served.
+	types  *assess.Types
+	served *cluster.Cluster
+
+	due     time.Time // the next look at the repository
+	judge   time.Time // the next look at what nobody declared; zero for none
+	judged  time.Time // the last one, and how long it took
+	judging time.Duration
+	last    outcome
 }
 
 // outcome is how a look went.
@@ -55,6 +87,10 @@ type outcome struct {
 	report  *report.Report
 	fetched time.Time
 	again   time.Duration
+	// whole tells that it was more than a look at what has changed, of which the first was
+	// at since.
+	whole bool
+	since time.Time
 }
 
 // failed is the outcome of a look that found nothing out.
@@ -62,26 +98,79 @@ func failed(reason string, err error) outcome {
 	return outcome{failure: err, reason: reason}
 }
 
-// look compares what a Baseline's repository declares with what is live.
+// look compares what a Baseline's repository declares with what is live, as far as either
+// may have changed.
 func (r *reconciler) look(ctx context.Context, b *v1alpha1.Baseline) outcome {
 	if b.Spec.Suspend {
-		return outcome{suspended: true}
+		r.forget(client.ObjectKeyFromObject(b))
+		return outcome{suspended: true, whole: true}
 	}
 	spec := v1alpha1.Default(*b).Spec
 	pass, err := r.pass(b, spec)
 	if err != nil {
 		o := failed(v1alpha1.ReasonInvalid, err)
-		o.stalled = true
+		o.stalled, o.whole = true, true
 		return o
 	}
 	k := r.keep(b)
-	o := r.compare(ctx, b, k, pass)
-	o.fetched = k.fetched
-	o.again = jittered(spec.Git.Interval.Duration)
-	if o.failure != nil {
-		o.again = min(o.again, jittered(unhappy))
+	changed, now := k.changes.take(), time.Now()
+	due := !now.Before(k.due)
+	switch {
+	case changed.all || k.isOther(b) || due && (k.pass == nil || now.Sub(k.passed) > restless):
+		k.last = r.compare(ctx, b, k, pass)
+	case k.pass == nil: // and it is not time to try again
+	case due:
+		k.last = r.poll(ctx, b, k, pass)
+	case len(changed.ids) > 0:
+		k.last = r.update(ctx, b, k, changed)
+	case !k.judge.IsZero() && !now.Before(k.judge):
+		k.last = r.rejudge(ctx, b, k)
 	}
+	if k.last.whole {
+		k.due = k.retry(now, spec.Git.Interval.Duration)
+	}
+	if len(changed.ids) > 0 {
+		k.judgeSoon()
+	}
+	o := k.last
+	k.last.whole, k.last.since = false, time.Time{}
+	o.fetched, o.again = k.fetched, k.next()
 	return o
+}
+
+// isOther tells whether somebody wants something else than the last pass was about, or
+// to look at once.
+func (k *kept) isOther(b *v1alpha1.Baseline) bool {
+	return k.generation != b.Generation || k.requested != b.Annotations[v1alpha1.AnnotationRequested]
+}
+
+// retry is when to look at the repository again.
+func (k *kept) retry(now time.Time, interval time.Duration) time.Time {
+	if k.last.failure != nil {
+		interval = min(interval, unhappy)
+	}
+	return now.Add(jittered(interval))
+}
+
+// judgeSoon has what nobody declared be judged again, as soon as that does not take up the
+// program's time.
+func (k *kept) judgeSoon() {
+	if !k.judge.IsZero() {
+		return
+	}
+	k.judge = time.Now().Add(settle / 2)
+	if rested := k.judged.Add(leisure * k.judging); rested.After(k.judge) {
+		k.judge = rested
+	}
+}
+
+// next is how long there is nothing to do.
+func (k *kept) next() time.Duration {
+	at := k.due
+	if k.pass != nil && !k.judge.IsZero() && k.judge.Before(at) {
+		at = k.judge
+	}
+	return max(time.Millisecond, time.Until(at))
 }
 
 // pass compiles what a Baseline says, without its repository.
@@ -119,31 +208,132 @@ func reachable(address string) error {
 // compare fetches, renders and compares. Where the repository does not answer it
 // compares with the last good commit, and says so.
 func (r *reconciler) compare(ctx context.Context, b *v1alpha1.Baseline, k *kept, pass *inspect.Pass) outcome {
-	o := outcome{}
-	remote, err := r.remote(ctx, b, pass.Spec)
+	remote, o := r.fetch(ctx, b, k, pass.Spec)
+	if k.snapshot == nil {
+		return o
+	}
+	return r.whole(ctx, b, k, pass, remote, o)
+}
+
+// poll fetches, and compares where there is something new.
+func (r *reconciler) poll(ctx context.Context, b *v1alpha1.Baseline, k *kept, pass *inspect.Pass) outcome {
+	before := k.snapshot
+	remote, o := r.fetch(ctx, b, k, pass.Spec)
+	if k.snapshot.Commit != before.Commit || k.pass.Err != nil {
+		return r.whole(ctx, b, k, pass, remote, o)
+	}
+	o.report = k.last.report
+	return o
+}
+
+// fetch asks the repository for news. The outcome is that of a whole look so far.
+func (r *reconciler) fetch(ctx context.Context, b *v1alpha1.Baseline, k *kept, spec v1alpha1.BaselineSpec) (gitsource.Options, outcome) {
+	remote, err := r.remote(ctx, b, spec)
 	if err == nil {
 		err = k.fetch(ctx, remote)
 	}
-	if err != nil {
-		o = failed(v1alpha1.ReasonGit, err)
-		if k.snapshot == nil {
-			return o
-		}
+	o := outcome{whole: true}
+	if err == nil {
+		return remote, o
+	}
+	o.failure, o.reason = err, v1alpha1.ReasonGit
+	if k.snapshot != nil {
 		o.failure = fmt.Errorf("%w; what follows is of commit %s, the newest on %s", err, k.snapshot.Commit, k.fetched.UTC().Format(time.RFC3339))
 	}
+	return remote, o
+}
+
+// whole renders and compares all.
+func (r *reconciler) whole(ctx context.Context, b *v1alpha1.Baseline, k *kept, pass *inspect.Pass, remote gitsource.Options, o outcome) outcome {
+	k.pass, k.generation, k.requested = nil, b.Generation, b.Annotations[v1alpha1.AnnotationRequested]
 	if err := k.render(ctx, pass, remote); err != nil {
-		return failed(v1alpha1.ReasonRender, err)
+		return outcome{failure: err, reason: v1alpha1.ReasonRender, whole: true}
 	}
-	found, err := r.report(ctx, pass)
+	k.passed = time.Now()
+	found, err := r.report(ctx, k, pass)
 	switch {
 	case err != nil:
-		return failed(v1alpha1.ReasonCluster, errors.Join(o.failure, err))
+		return outcome{failure: errors.Join(o.failure, err), reason: v1alpha1.ReasonCluster, whole: true}
 	case pass.Err != nil && o.failure == nil:
 		o.failure, o.reason = pass.Err, v1alpha1.ReasonRender
 	}
-	o.report = &found
-	k.board.update(r.log.With("namespace", b.Namespace, "baseline", b.Name), found)
+	k.pass, o.report = pass, &found
+	k.board.update(r.logOf(b), found)
 	return o
+}
+
+// update compares what has changed.
+func (r *reconciler) update(ctx context.Context, b *v1alpha1.Baseline, k *kept, changed change) outcome {
+	found, err := k.pass.Update(ctx, k.view, changed.ids)
+	return r.updated(b, k, found, err, changed.since)
+}
+
+// rejudge judges what nobody declared.
+func (r *reconciler) rejudge(ctx context.Context, b *v1alpha1.Baseline, k *kept) outcome {
+	since := k.judge
+	found, err := k.rejudged(ctx)
+	return r.updated(b, k, found, err, since)
+}
+
+// updated is the outcome of a look at less than all, which nothing but an interruption
+// stops.
+func (r *reconciler) updated(b *v1alpha1.Baseline, k *kept, found report.Report, err error, since time.Time) outcome {
+	if err != nil {
+		k.pass = nil
+		return failed(v1alpha1.ReasonCluster, err)
+	}
+	o := k.last
+	o.report, o.since = &found, since
+	k.board.update(r.logOf(b), found)
+	return o
+}
+
+func (r *reconciler) logOf(b *v1alpha1.Baseline) *slog.Logger {
+	return r.log.With("namespace", b.Namespace, "baseline", b.Name)
+}
+
+// rejudged judges what nobody declared.
+func (k *kept) rejudged(ctx context.Context) (report.Report, error) {
+	k.judge = time.Time{}
+	begun := time.Now()
+	found, err := k.pass.Rejudge(ctx, k.view)
+	k.judged, k.judging = time.Now(), time.Since(begun)
+	if err != nil {
+		return found, err
+	}
+	return k.settled(ctx, k.pass, found)
+}
+
+// settled judges again while there are rogues that nobody has seen before: where one
+// watch is ahead of another, what belongs to something looks as if it did not.
+func (k *kept) settled(ctx context.Context, pass *inspect.Pass, found report.Report) (report.Report, error) {
+	seen := maps.Clone(k.board.open)
+	for range 3 {
+		fresh := false
+		for _, f := range found.Findings {
+			if _, ok := seen[f.Fingerprint()]; !ok && f.Rule.In("rogue") {
+				fresh = true
+				break
+			}
+		}
+		if !fresh {
+			break
+		}
+		seen = map[string]finding.Finding{}
+		for _, f := range found.Findings {
+			seen[f.Fingerprint()] = f
+		}
+		select {
+		case <-time.After(settle):
+		case <-ctx.Done():
+			return found, ctx.Err()
+		}
+		var err error
+		if found, err = pass.Rejudge(ctx, k.view); err != nil {
+			return found, err
+		}
+	}
+	return found, nil
 }
 
 // fetch takes the newest commit, or leaves the last one.
@@ -178,19 +368,29 @@ func (k *kept) render(ctx context.Context, pass *inspect.Pass, remote gitsource.
 }
 
 // report compares with the cluster as it is.
-func (r *reconciler) report(ctx context.Context, pass *inspect.Pass) (report.Report, error) {
-	c, err := cluster.Connect(ctx, r.config, cluster.Options{CacheDir: r.cache})
-	if err != nil {
+func (r *reconciler) report(ctx context.Context, k *kept, pass *inspect.Pass) (report.Report, error) {
+	if err := k.view.Begin(ctx); err != nil {
 		return report.Report{}, err
 	}
+	defer k.view.End()
+	if k.served != k.view.Cluster { // the kinds may have other schemas
+		k.served, k.types = k.view.Cluster, &assess.Types{}
+	}
+	pass.Assess.Types = k.types
 	if pass.Spec.Confirm == v1alpha1.ConfirmDryRun {
-		pass.Assess.Confirm = assess.Confirmer(cluster.NewDryRun(c))
+		pass.Assess.Confirm = assess.Confirmer(cluster.NewDryRun(k.view.Cluster))
 	}
 	repository := audit.Repository{FS: pass.Snapshot.FS(), Dir: pass.Path, URL: pass.Snapshot.URL, Cache: r.cache}
+	var err error
 	if pass.Audit, err = audit.New(pass.Spec, repository, pass.Assess.Compare, pass.At); err != nil {
 		return report.Report{}, err
 	}
-	return pass.Report(ctx, c)
+	found, err := pass.Report(ctx, k.view)
+	if err != nil {
+		return found, err
+	}
+	k.judge = time.Time{}
+	return k.settled(ctx, pass, found)
 }
 
 // remote says how to fetch a Baseline's repository.

@@ -11,7 +11,7 @@ import (
 // meters are the metrics. None has a label for single objects.
 type meters struct {
 	findings, objects, notCompared, fetched *prometheus.GaugeVec
-	passes                                  *prometheus.HistogramVec
+	passes, latency                         *prometheus.HistogramVec
 	failures                                *prometheus.CounterVec
 }
 
@@ -27,7 +27,10 @@ func newMeters() *meters {
 		notCompared: gauge("not_compared", "Of how much nothing is known: objects, rules, files."),
 		fetched:     gauge("git_fetched_timestamp_seconds", "When the repository last answered."),
 		passes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: "plumbline", Name: "pass_duration_seconds", Help: "What a whole look at a Baseline takes.", Buckets: prometheus.ExponentialBuckets(0.05, 2, 12),
+			Namespace: "plumbline", Name: "pass_duration_seconds", Help: "What a look at a Baseline takes.", Buckets: prometheus.ExponentialBuckets(0.05, 2, 12),
+		}, ofBaseline),
+		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "plumbline", Name: "event_to_finding_seconds", Help: "From an event in the cluster to what it means for the findings.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}, ofBaseline),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: "plumbline", Name: "failures_total", Help: "Looks at which something could not be done, by the reason.",
@@ -37,21 +40,26 @@ func newMeters() *meters {
 
 func (m *meters) register(registry prometheus.Registerer) error {
 	var errs []error
-	for _, c := range []prometheus.Collector{m.findings, m.objects, m.notCompared, m.fetched, m.passes, m.failures} {
+	for _, c := range []prometheus.Collector{m.findings, m.objects, m.notCompared, m.fetched, m.passes, m.latency, m.failures} {
 		errs = append(errs, registry.Register(c))
 	}
 	return errors.Join(errs...)
 }
 
-// passed takes in a look.
-func (m *meters) passed(key types.NamespacedName, o outcome, took time.Duration) {
+// looked takes in a look.
+func (m *meters) looked(key types.NamespacedName, o outcome, took time.Duration) {
 	of := prometheus.Labels{"namespace": key.Namespace, "baseline": key.Name}
 	if o.suspended {
 		m.forget(key)
 		return
 	}
-	m.passes.With(of).Observe(took.Seconds())
-	if o.failure != nil {
+	if !o.since.IsZero() {
+		m.latency.With(of).Observe(time.Since(o.since).Seconds())
+	}
+	if o.whole {
+		m.passes.With(of).Observe(took.Seconds())
+	}
+	if o.whole && o.failure != nil {
 		m.failures.With(with(of, "reason", o.reason)).Inc()
 	}
 	if !o.fetched.IsZero() {
@@ -79,6 +87,7 @@ func (m *meters) forget(key types.NamespacedName) {
 		g.DeletePartialMatch(of)
 	}
 	m.passes.DeletePartialMatch(of)
+	m.latency.DeletePartialMatch(of)
 	m.failures.DeletePartialMatch(of)
 }
 

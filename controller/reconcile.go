@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,15 +14,21 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"plumbline.dev/plumbline/api/v1alpha1"
+	"plumbline.dev/plumbline/cluster"
 	"plumbline.dev/plumbline/finding"
+	"plumbline.dev/plumbline/mirror"
+	"plumbline.dev/plumbline/object"
 )
 
 // parallel is how many Baselines are looked at at once.
@@ -31,7 +38,8 @@ type reconciler struct {
 	client client.Client
 	reader client.Reader // which keeps nothing: Secrets are read when they are needed
 	events events.EventRecorder
-	config *rest.Config
+	mirror *mirror.Mirror
+	queue  atomic.Pointer[workqueue.TypedRateLimitingInterface[reconcile.Request]]
 	rules  []string // all there are
 	cache  string
 	log    *slog.Logger
@@ -42,14 +50,14 @@ type reconciler struct {
 	kept map[types.NamespacedName]*kept
 }
 
-func newReconciler(manager ctrl.Manager, config *rest.Config, o Options) (*reconciler, error) {
+func newReconciler(ctx context.Context, manager ctrl.Manager, config *rest.Config, o Options) (*reconciler, error) {
 	reference, err := finding.Reference()
 	if err != nil {
 		return nil, fmt.Errorf("reading the rules: %w", err)
 	}
 	r := &reconciler{
 		client: manager.GetClient(), reader: manager.GetAPIReader(), events: manager.GetEventRecorder(name),
-		config: config, cache: o.CacheDir, log: o.Log, metrics: newMeters(), kept: map[types.NamespacedName]*kept{},
+		mirror: mirror.New(ctx, config, cluster.Options{CacheDir: o.CacheDir}), cache: o.CacheDir, log: o.Log, metrics: newMeters(), kept: map[types.NamespacedName]*kept{},
 	}
 	for _, help := range reference {
 		r.rules = append(r.rules, string(help.Rule))
@@ -64,8 +72,15 @@ func (r *reconciler) setUp(manager ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(manager).
 		Named(name).
 		For(&v1alpha1.Baseline{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, requested))).
+		WatchesRawSource(source.Func(r.take)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: parallel}).
 		Complete(r)
+}
+
+// take keeps the queue, so that what changes in the cluster can be put into it.
+func (r *reconciler) take(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+	r.queue.Store(&queue)
+	return nil
 }
 
 // Reconcile looks at one Baseline, and says when to look again.
@@ -85,7 +100,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if interrupted(ctx) {
 		return ctrl.Result{}, nil // whoever takes over looks anew
 	}
-	r.metrics.passed(request.NamespacedName, found, time.Since(start))
+	r.metrics.looked(request.NamespacedName, found, time.Since(start))
 	if err := r.say(ctx, &b, found); err != nil {
 		return ctrl.Result{}, fmt.Errorf("writing the Baseline's status: %w", err)
 	}
@@ -115,22 +130,34 @@ func (r *reconciler) say(ctx context.Context, b *v1alpha1.Baseline, found outcom
 
 func interrupted(ctx context.Context) bool { return ctx.Err() != nil }
 
-// keep returns what earlier passes have left for a Baseline, of this very object.
+// keep returns what earlier looks have left for a Baseline, of this very object.
 func (r *reconciler) keep(b *v1alpha1.Baseline) *kept {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	key := client.ObjectKeyFromObject(b)
+	r.mu.Lock()
 	k := r.kept[key]
-	if k == nil || k.uid != b.UID {
-		k = &kept{uid: b.UID}
-		r.kept[key] = k
+	r.mu.Unlock()
+	if k != nil && k.uid == b.UID {
+		return k
 	}
+	r.forget(key)
+	k = &kept{uid: b.UID}
+	k.view = r.mirror.View(func(ids ...object.ID) {
+		k.changes.add(ids...)
+		(*r.queue.Load()).Add(reconcile.Request{NamespacedName: key})
+	})
+	r.mu.Lock()
+	r.kept[key] = k
+	r.mu.Unlock()
 	return k
 }
 
+// forget leaves nothing of a Baseline.
 func (r *reconciler) forget(key types.NamespacedName) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if k := r.kept[key]; k != nil {
+		k.view.Close()
+	}
 	delete(r.kept, key)
 	r.metrics.forget(key)
 }

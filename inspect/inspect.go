@@ -5,6 +5,7 @@ package inspect
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,13 +44,26 @@ type Pass struct {
 	ShowIgnored bool
 	// Say is told what is being done now. Nil says nothing.
 	Say func(string)
+
+	found results
 }
 
 // results are what the stages of a pass have found.
 type results struct {
-	assessments []assess.Assessment
+	assessments []assess.Assessment // sorted by object
 	outcome     audit.Outcome
 	warnings    []string // about what they had to do without
+}
+
+// about returns the assessments of an object: of one that is declared twice there are two.
+func (r results) about(id object.ID) []assess.Assessment {
+	compare := func(a assess.Assessment, id object.ID) int { return a.Declared.ID.Compare(id) }
+	first, _ := slices.BinarySearchFunc(r.assessments, id, compare)
+	end := first
+	for end < len(r.assessments) && r.assessments[end].Declared.ID == id {
+		end++
+	}
+	return r.assessments[first:end]
 }
 
 // say passes on what is being done.
@@ -62,11 +76,9 @@ func (p *Pass) say(format string, args ...any) {
 // compare assesses what is declared, and judges what else there is.
 func (p *Pass) compare(ctx context.Context, live audit.Lister) (results, error) {
 	var r results
+	survey := p.look(ctx, live)
 	var source assess.Source = live
-	var survey *audit.Survey
-	if p.Audit != nil {
-		p.say("looking at everything in the scope")
-		survey = p.Audit.Look(ctx, live, p.Objects)
+	if survey != nil {
 		source = survey
 	}
 	p.say("comparing %d objects", len(p.Objects))
@@ -81,13 +93,27 @@ func (p *Pass) compare(ctx context.Context, live audit.Lister) (results, error) 
 	if len(r.assessments) == 0 {
 		return r, fmt.Errorf("none of the %d declared objects is in spec.scope.namespaces (%s): nothing would be compared", len(p.Objects), strings.Join(p.Assess.Namespaces, ", "))
 	}
-	if p.Audit != nil {
-		p.say("judging what nobody declared")
-		declared, written := placed(p.Objects, r.assessments)
-		r.outcome = p.Audit.Judge(ctx, declared, survey, written)
-	}
+	r.outcome = p.judge(ctx, survey, r.assessments)
 	r.warnings = Lines(err)
 	return r, nil
+}
+
+// look reads what is in the scope; nil where no rule is about that.
+func (p *Pass) look(ctx context.Context, live audit.Lister) *audit.Survey {
+	if p.Audit == nil {
+		return nil
+	}
+	p.say("looking at everything in the scope")
+	return p.Audit.Look(ctx, live, p.Objects)
+}
+
+func (p *Pass) judge(ctx context.Context, survey *audit.Survey, assessments []assess.Assessment) audit.Outcome {
+	if survey == nil {
+		return audit.Outcome{}
+	}
+	p.say("judging what nobody declared")
+	declared, written := placed(p.Objects, assessments)
+	return p.Audit.Judge(ctx, declared, survey, written)
 }
 
 // placed returns the declared objects, those that were compared with their namespaces

@@ -20,13 +20,58 @@ import (
 // would be of nothing, or was interrupted. Where a repository is so broken that it
 // declares nothing, live may be nil.
 func (p *Pass) Report(ctx context.Context, live audit.Lister) (report.Report, error) {
-	var found results
+	p.found = results{}
 	if len(p.Objects) > 0 {
 		var err error
-		if found, err = p.compare(ctx, live); err != nil {
+		if p.found, err = p.compare(ctx, live); err != nil {
 			return report.Report{}, err
 		}
 	}
+	return p.said(), nil
+}
+
+// Update is Report after a change to a few objects: those of them that are declared are
+// compared anew, and all else stands as Report and Rejudge found it.
+func (p *Pass) Update(ctx context.Context, live assess.Source, changed []object.ID) (report.Report, error) {
+	var declared []object.Object
+	for _, id := range changed {
+		for _, a := range p.found.about(id) {
+			declared = append(declared, a.Given)
+		}
+	}
+	if p.Past != nil {
+		p.Assess.Past = p.Past.All(ctx)
+	}
+	assessments, err := assess.All(ctx, declared, live, p.Assess)
+	if ctx.Err() != nil {
+		return report.Report{}, ctx.Err()
+	}
+	for _, warning := range Lines(err) {
+		if !slices.Contains(p.found.warnings, warning) {
+			p.found.warnings = append(p.found.warnings, warning)
+		}
+	}
+	for len(assessments) > 0 {
+		n := copy(p.found.about(assessments[0].Declared.ID), assessments)
+		assessments = assessments[max(1, n):]
+	}
+	return p.said(), nil
+}
+
+// Rejudge is Report where only what is not declared may have changed: all that is
+// declared stands as Report and Update found it.
+func (p *Pass) Rejudge(ctx context.Context, live audit.Lister) (report.Report, error) {
+	outcome := p.judge(ctx, p.look(ctx, live), p.found.assessments)
+	if ctx.Err() != nil {
+		return report.Report{}, ctx.Err()
+	}
+	p.found.outcome = outcome
+	return p.said(), nil
+}
+
+// said is the report of all that was found.
+func (p *Pass) said() report.Report {
+	found := p.found
 	r := p.report(found)
 	if p.Err == nil && len(found.warnings) == 0 { // else not everything was compared
 		r.Warnings = append(r.Warnings, assess.Idle(p.Assess.Ignore, found.assessments)...)
@@ -36,7 +81,7 @@ func (p *Pass) Report(ctx context.Context, live audit.Lister) (report.Report, er
 		r.Warnings = append(r.Warnings, p.Past.Warnings()...)
 	}
 	r.Sort()
-	return r, nil
+	return r
 }
 
 // report turns what was found into a report, and looks up where each declared value
