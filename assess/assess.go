@@ -69,7 +69,7 @@ type Types struct {
 type Assessment struct {
 	Declared object.Object // with its namespace filled in
 	// Given is the same as it was given to All, perhaps in another version.
-	Given object.Object
+	Given    object.Object
 	Verdict  finding.Verdict
 	Findings []finding.Finding
 	// Ignored are what rules keep silent of it.

@@ -150,6 +150,3 @@ func listed(l cluster.Listing, objects []object.Raw) cluster.Listed {
 	slices.SortFunc(all.Objects, func(a, b object.Object) int { return a.ID.Compare(b.ID) })
 	return all
 }
-
-// Still says that a dump answers the same each time.
-func (*Dump) Still() {}

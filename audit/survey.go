@@ -81,7 +81,9 @@ func (r *Rules) Look(ctx context.Context, source Lister, declared []object.Objec
 		s.add(listed)
 	}
 	s.owners = s.foreignOwners(ctx)
-	if _, still := source.(Still); !still {
+	_, dump := source.(*assess.Dump)
+	_, still := source.(Still)
+	if !dump && !still {
 		s.Again = func(ctx context.Context) *Survey { return r.Look(ctx, source, declared) }
 	}
 	return s

@@ -3,11 +3,13 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/cli-runtime/pkg/resource"
 	"k8s.io/client-go/rest"
@@ -27,10 +29,36 @@ func newStreams(config *rest.Config) (rest.Interface, error) {
 	return rest.UnversionedRESTClientFor(config)
 }
 
-// ListWatch returns what a reflector reads a listing with: *unstructured.Unstructured,
-// of which Watched makes objects. Told is called after each request, with nil or with
-// why it failed.
-func (c *Cluster) ListWatch(l Listing, told func(error)) cache.ListerWatcher {
+// Sink is told what there is of a listing and what becomes of it: one call at a time, in
+// the order in which it happened.
+type Sink interface {
+	// Pack returns what is kept of an object, whose content it may take for its own.
+	Pack(o object.Object) (any, error)
+	// Put takes in what Pack made of an object that has come or is perhaps another.
+	Put(packed any)
+	// Drop takes in that an object has gone.
+	Drop(id object.ID)
+	// Replace takes in all there is, after which nothing else is.
+	Replace(packed []any)
+	// Asked is called after each request, with nil or with why it failed. What the sink has
+	// stays true as of before.
+	Asked(err error)
+}
+
+// again is how a watch that has ended is begun anew.
+var again = wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 1, Steps: 6, Cap: 5 * time.Second}
+
+// Watch tells the sink of a listing until ctx ends. Whatever happens to the connection, the
+// sink ends up with what there is.
+func (c *Cluster) Watch(ctx context.Context, l Listing, to Sink) {
+	reflector := cache.NewReflectorWithOptions(c.listWatch(l, to), &unstructured.Unstructured{}, store{l, to}, cache.ReflectorOptions{
+		Name: l.String(), Backoff: &again,
+	})
+	reflector.RunWithContext(ctx)
+}
+
+// listWatch is what a reflector reads a listing with.
+func (c *Cluster) listWatch(l Listing, to Sink) cache.ListerWatcher {
 	g := l.group()
 	ask := func(options metav1.ListOptions, list string) *rest.Request {
 		options.LabelSelector = g.labels
@@ -44,9 +72,9 @@ func (c *Cluster) ListWatch(l Listing, told func(error)) cache.ListerWatcher {
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
-			told(classify(err, "watching "+g.String()))
+			to.Asked(classify(err, "watching "+g.String()))
 		default:
-			told(nil)
+			to.Asked(nil)
 		}
 	}
 	return &cache.ListWatch{
@@ -64,11 +92,75 @@ func (c *Cluster) ListWatch(l Listing, told func(error)) cache.ListerWatcher {
 	}
 }
 
-// Watched returns an object that a reflector has read, of a listing.
-func Watched(l Listing, u *unstructured.Unstructured) (object.Object, error) {
-	u.Object["apiVersion"], u.Object["kind"] = apiVersion(l.Resource), l.Resource.Kind
+// store is what a reflector fills.
+type store struct {
+	listing Listing
+	to      Sink
+}
+
+// Transformer has what is read be packed one by one, while a list of it is still coming in.
+func (s store) Transformer() cache.TransformFunc {
+	return func(v any) (any, error) {
+		u, ok := v.(*unstructured.Unstructured)
+		if !ok {
+			return v, nil
+		}
+		o, err := s.object(u)
+		if err != nil {
+			return nil, err
+		}
+		return s.to.Pack(o)
+	}
+}
+
+func (s store) object(u *unstructured.Unstructured) (object.Object, error) {
+	u.Object["apiVersion"], u.Object["kind"] = apiVersion(s.listing.Resource), s.listing.Resource.Kind
 	return object.FromContent(u.Object)
 }
+
+func (s store) pack(v any) (any, error) {
+	packed, err := s.Transformer()(v)
+	if err != nil {
+		s.to.Asked(fmt.Errorf("watching %s: %w", s.listing, err))
+	}
+	return packed, err
+}
+
+func (s store) Add(v any) error {
+	packed, err := s.pack(v)
+	if err == nil {
+		s.to.Put(packed)
+	}
+	return err
+}
+
+func (s store) Update(v any) error { return s.Add(v) }
+
+func (s store) Delete(v any) error {
+	u, ok := v.(*unstructured.Unstructured)
+	if !ok {
+		return fmt.Errorf("watching %s: a %T is no object", s.listing, v)
+	}
+	o, err := s.object(u)
+	if err == nil {
+		s.to.Drop(o.ID)
+	}
+	return err
+}
+
+func (s store) Replace(list []any, _ string) error {
+	all := make([]any, len(list))
+	for i, v := range list {
+		var err error
+		if all[i], err = s.pack(v); err != nil {
+			return err
+		}
+	}
+	s.to.Replace(all)
+	return nil
+}
+
+func (s store) Resync() error { return nil } // nothing is ever overdue
 
 // KindListings ask for the metadata of what makes kinds come and go: definitions of custom
 // resources, and servers of aggregated APIs.

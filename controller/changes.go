@@ -39,8 +39,6 @@ type change struct {
 	since time.Time
 }
 
-func (c change) any() bool { return c.all || len(c.ids) > 0 }
-
 // take returns what has changed, and forgets it.
 func (c *changes) take() change {
 	c.mu.Lock()

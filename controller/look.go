@@ -49,10 +49,12 @@ const (
 // kept is what a look leaves for the next.
 type kept struct {
 	uid     types.UID
+	log     *slog.Logger
 	view    *mirror.View
 	changes changes
 
 	// snapshot is the last good one, of when it was last known to be the newest.
+	remote    gitsource.Options
 	snapshot  *gitsource.Snapshot
 	fetched   time.Time
 	rendering *render.Rendering
@@ -122,9 +124,9 @@ func (r *reconciler) look(ctx context.Context, b *v1alpha1.Baseline) outcome {
 	case due:
 		k.last = r.poll(ctx, b, k, pass)
 	case len(changed.ids) > 0:
-		k.last = r.update(ctx, b, k, changed)
+		k.last = k.update(ctx, changed)
 	case !k.judge.IsZero() && !now.Before(k.judge):
-		k.last = r.rejudge(ctx, b, k)
+		k.last = k.rejudge(ctx)
 	}
 	if k.last.whole {
 		k.due = k.retry(now, spec.Git.Interval.Duration)
@@ -208,45 +210,46 @@ func reachable(address string) error {
 // compare fetches, renders and compares. Where the repository does not answer it
 // compares with the last good commit, and says so.
 func (r *reconciler) compare(ctx context.Context, b *v1alpha1.Baseline, k *kept, pass *inspect.Pass) outcome {
-	remote, o := r.fetch(ctx, b, k, pass.Spec)
+	o := r.fetch(ctx, b, k, pass.Spec)
 	if k.snapshot == nil {
 		return o
 	}
-	return r.whole(ctx, b, k, pass, remote, o)
+	k.generation, k.requested = b.Generation, b.Annotations[v1alpha1.AnnotationRequested]
+	return r.whole(ctx, k, pass, o)
 }
 
 // poll fetches, and compares where there is something new.
 func (r *reconciler) poll(ctx context.Context, b *v1alpha1.Baseline, k *kept, pass *inspect.Pass) outcome {
 	before := k.snapshot
-	remote, o := r.fetch(ctx, b, k, pass.Spec)
+	o := r.fetch(ctx, b, k, pass.Spec)
 	if k.snapshot.Commit != before.Commit || k.pass.Err != nil {
-		return r.whole(ctx, b, k, pass, remote, o)
+		return r.whole(ctx, k, pass, o)
 	}
 	o.report = k.last.report
 	return o
 }
 
 // fetch asks the repository for news. The outcome is that of a whole look so far.
-func (r *reconciler) fetch(ctx context.Context, b *v1alpha1.Baseline, k *kept, spec v1alpha1.BaselineSpec) (gitsource.Options, outcome) {
-	remote, err := r.remote(ctx, b, spec)
-	if err == nil {
-		err = k.fetch(ctx, remote)
+func (r *reconciler) fetch(ctx context.Context, b *v1alpha1.Baseline, k *kept, spec v1alpha1.BaselineSpec) outcome {
+	var err error
+	if k.remote, err = r.remote(ctx, b, spec); err == nil {
+		err = k.fetch(ctx)
 	}
 	o := outcome{whole: true}
 	if err == nil {
-		return remote, o
+		return o
 	}
 	o.failure, o.reason = err, v1alpha1.ReasonGit
 	if k.snapshot != nil {
 		o.failure = fmt.Errorf("%w; what follows is of commit %s, the newest on %s", err, k.snapshot.Commit, k.fetched.UTC().Format(time.RFC3339))
 	}
-	return remote, o
+	return o
 }
 
 // whole renders and compares all.
-func (r *reconciler) whole(ctx context.Context, b *v1alpha1.Baseline, k *kept, pass *inspect.Pass, remote gitsource.Options, o outcome) outcome {
-	k.pass, k.generation, k.requested = nil, b.Generation, b.Annotations[v1alpha1.AnnotationRequested]
-	if err := k.render(ctx, pass, remote); err != nil {
+func (r *reconciler) whole(ctx context.Context, k *kept, pass *inspect.Pass, o outcome) outcome {
+	k.pass = nil
+	if err := k.render(ctx, pass); err != nil {
 		return outcome{failure: err, reason: v1alpha1.ReasonRender, whole: true}
 	}
 	k.passed = time.Now()
@@ -258,38 +261,34 @@ func (r *reconciler) whole(ctx context.Context, b *v1alpha1.Baseline, k *kept, p
 		o.failure, o.reason = pass.Err, v1alpha1.ReasonRender
 	}
 	k.pass, o.report = pass, &found
-	k.board.update(r.logOf(b), found)
+	k.board.update(k.log, found)
 	return o
 }
 
 // update compares what has changed.
-func (r *reconciler) update(ctx context.Context, b *v1alpha1.Baseline, k *kept, changed change) outcome {
+func (k *kept) update(ctx context.Context, changed change) outcome {
 	found, err := k.pass.Update(ctx, k.view, changed.ids)
-	return r.updated(b, k, found, err, changed.since)
+	return k.updated(found, err, changed.since)
 }
 
 // rejudge judges what nobody declared.
-func (r *reconciler) rejudge(ctx context.Context, b *v1alpha1.Baseline, k *kept) outcome {
+func (k *kept) rejudge(ctx context.Context) outcome {
 	since := k.judge
 	found, err := k.rejudged(ctx)
-	return r.updated(b, k, found, err, since)
+	return k.updated(found, err, since)
 }
 
 // updated is the outcome of a look at less than all, which nothing but an interruption
 // stops.
-func (r *reconciler) updated(b *v1alpha1.Baseline, k *kept, found report.Report, err error, since time.Time) outcome {
+func (k *kept) updated(found report.Report, err error, since time.Time) outcome {
 	if err != nil {
 		k.pass = nil
 		return failed(v1alpha1.ReasonCluster, err)
 	}
 	o := k.last
 	o.report, o.since = &found, since
-	k.board.update(r.logOf(b), found)
+	k.board.update(k.log, found)
 	return o
-}
-
-func (r *reconciler) logOf(b *v1alpha1.Baseline) *slog.Logger {
-	return r.log.With("namespace", b.Namespace, "baseline", b.Name)
 }
 
 // rejudged judges what nobody declared.
@@ -337,8 +336,8 @@ func (k *kept) settled(ctx context.Context, pass *inspect.Pass, found report.Rep
 }
 
 // fetch takes the newest commit, or leaves the last one.
-func (k *kept) fetch(ctx context.Context, remote gitsource.Options) error {
-	snapshot, err := gitsource.Fetch(ctx, remote, k.snapshot)
+func (k *kept) fetch(ctx context.Context) error {
+	snapshot, err := gitsource.Fetch(ctx, k.remote, k.snapshot)
 	if err != nil {
 		return err
 	}
@@ -347,7 +346,8 @@ func (k *kept) fetch(ctx context.Context, remote gitsource.Options) error {
 }
 
 // render fills in what the snapshot declares.
-func (k *kept) render(ctx context.Context, pass *inspect.Pass, remote gitsource.Options) error {
+func (k *kept) render(ctx context.Context, pass *inspect.Pass) error {
+	remote := k.remote
 	pass.Snapshot = k.snapshot
 	rendering, err := render.Update(ctx, k.rendering, k.snapshot, pass.Path, render.Options{})
 	if err == nil {

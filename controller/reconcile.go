@@ -55,9 +55,15 @@ func newReconciler(ctx context.Context, manager ctrl.Manager, config *rest.Confi
 	if err != nil {
 		return nil, fmt.Errorf("reading the rules: %w", err)
 	}
+	m, err := mirror.New(ctx, func(ctx context.Context) (*cluster.Cluster, error) {
+		return cluster.Connect(ctx, config, cluster.Options{CacheDir: o.CacheDir})
+	})
+	if err != nil {
+		return nil, err
+	}
 	r := &reconciler{
 		client: manager.GetClient(), reader: manager.GetAPIReader(), events: manager.GetEventRecorder(name),
-		mirror: mirror.New(ctx, config, cluster.Options{CacheDir: o.CacheDir}), cache: o.CacheDir, log: o.Log, metrics: newMeters(), kept: map[types.NamespacedName]*kept{},
+		mirror: m, cache: o.CacheDir, log: o.Log, metrics: newMeters(), kept: map[types.NamespacedName]*kept{},
 	}
 	for _, help := range reference {
 		r.rules = append(r.rules, string(help.Rule))
@@ -140,7 +146,7 @@ func (r *reconciler) keep(b *v1alpha1.Baseline) *kept {
 		return k
 	}
 	r.forget(key)
-	k = &kept{uid: b.UID}
+	k = &kept{uid: b.UID, log: r.log.With("namespace", b.Namespace, "baseline", b.Name)}
 	k.view = r.mirror.View(func(ids ...object.ID) {
 		k.changes.add(ids...)
 		(*r.queue.Load()).Add(reconcile.Request{NamespacedName: key})

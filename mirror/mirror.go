@@ -9,17 +9,15 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/client-go/rest"
-
 	"plumbline.dev/plumbline/cluster"
 	"plumbline.dev/plumbline/object"
 )
 
 // Mirror is one API server. It is safe for concurrent use.
 type Mirror struct {
-	ctx     context.Context // of the watches
-	config  *rest.Config
-	options cluster.Options
+	dial  func(context.Context) (*cluster.Cluster, error)
+	child func() (context.Context, context.CancelFunc) // for a watch
+	codec codec
 
 	connecting sync.Mutex
 	mu         sync.Mutex
@@ -30,10 +28,18 @@ type Mirror struct {
 	renewals   []*time.Timer
 }
 
-// New returns a mirror that watches until ctx ends. It asks nothing before somebody asks
-// it.
-func New(ctx context.Context, config *rest.Config, options cluster.Options) *Mirror {
-	return &Mirror{ctx: ctx, config: config, options: options, watches: map[cluster.Listing]*watch{}, views: map[*View]struct{}{}}
+// New returns a mirror of the API server that dial connects to, which watches until ctx
+// ends. It asks nothing before somebody asks it.
+func New(ctx context.Context, dial func(context.Context) (*cluster.Cluster, error)) (*Mirror, error) {
+	c, err := newCodec()
+	if err != nil {
+		return nil, err
+	}
+	return &Mirror{
+		dial: dial, codec: c,
+		child:   func() (context.Context, context.CancelFunc) { return context.WithCancel(ctx) },
+		watches: map[cluster.Listing]*watch{}, views: map[*View]struct{}{},
+	}, nil
 }
 
 // connect returns the API server with the kinds that it serves now.
@@ -46,7 +52,7 @@ func (m *Mirror) connect(ctx context.Context) (*cluster.Cluster, error) {
 	if c != nil {
 		return c, nil
 	}
-	c, err := cluster.Connect(ctx, m.config, m.options)
+	c, err := m.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -91,14 +97,14 @@ func (m *Mirror) renew() {
 }
 
 func (m *Mirror) newWatch(l cluster.Listing, changed func(*watch, ...object.ID)) *watch {
-	return &watch{listing: l, changed: changed, answered: make(chan struct{}), objects: map[string][]byte{}}
+	return &watch{listing: l, codec: m.codec, changed: changed, answered: make(chan struct{}), objects: map[string][]byte{}}
 }
 
 // begin begins a watch.
 func (m *Mirror) begin(c *cluster.Cluster, w *watch) *watch {
-	ctx, stop := context.WithCancel(m.ctx)
+	ctx, stop := m.child()
 	w.stop = stop
-	go w.run(ctx, c)
+	go c.Watch(ctx, w.listing, w)
 	return w
 }
 

@@ -11,9 +11,6 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/tools/cache"
 
 	"plumbline.dev/plumbline/cluster"
 	"plumbline.dev/plumbline/object"
@@ -22,12 +19,10 @@ import (
 // patience bounds how long a question waits for a watch that has just begun.
 const patience = 30 * time.Second
 
-// again is how a watch that has ended is begun anew.
-var again = wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 1, Steps: 6, Cap: 5 * time.Second}
-
-// watch has what there is of a listing, as a reflector tells it.
+// watch has what there is of a listing.
 type watch struct {
 	listing cluster.Listing
+	codec   codec
 	// changed is told of objects that came, are another, or went; of none where it can be
 	// told again what there is.
 	changed func(*watch, ...object.ID)
@@ -38,22 +33,15 @@ type watch struct {
 	mu sync.Mutex
 	// answered is closed once anything is known: the objects, or why they are not.
 	answered chan struct{}
-	complete bool             // the objects are all there are
+	complete bool              // the objects are all there are
 	objects  map[string][]byte // by namespace and name, as pack leaves them
-	err      error            // of the last request
-	since    time.Time        // when it began to fail
-	missed   bool             // somebody was told that nothing is known
+	err      error             // of the last request
+	since    time.Time         // when it began to fail
+	missed   bool              // somebody was told that nothing is known
 }
 
-func (w *watch) run(ctx context.Context, c *cluster.Cluster) {
-	reflector := cache.NewReflectorWithOptions(c.ListWatch(w.listing, w.asked), &unstructured.Unstructured{}, w, cache.ReflectorOptions{
-		Name: w.listing.String(), Backoff: &again,
-	})
-	reflector.RunWithContext(ctx)
-}
-
-// asked notes how a request went.
-func (w *watch) asked(err error) {
+// Asked notes how a request went.
+func (w *watch) Asked(err error) {
 	if w.note(err) {
 		w.changed(w)
 	}
@@ -166,37 +154,34 @@ func key(id object.ID) string { return id.Namespace + "/" + id.Name }
 type packed struct {
 	id   object.ID
 	text []byte
-	err  error
 }
 
-var (
-	compress   = sync.OnceValue(func() *zstd.Encoder { return must(zstd.NewWriter(nil, zstd.WithEncoderConcurrency(2), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false))) })
-	decompress = sync.OnceValue(func() *zstd.Decoder { return must(zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(64<<20))) })
-)
-
-// must is for options that are known to be right.
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
+// codec makes texts small.
+type codec struct {
+	to   *zstd.Encoder
+	from *zstd.Decoder
 }
 
-// pack makes of an object what is kept of it: of equal objects equal texts.
-func (w *watch) pack(u *unstructured.Unstructured) packed {
-	o, err := cluster.Watched(w.listing, u)
+func newCodec() (codec, error) {
+	to, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(2), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false))
 	if err != nil {
-		return packed{err: err}
+		return codec{}, err
 	}
+	from, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(2))
+	return codec{to, from}, err
+}
+
+// Pack makes of equal objects equal texts.
+func (w *watch) Pack(o object.Object) (any, error) {
 	text, err := json.Marshal(trim(o, w.versioned))
 	if err != nil {
-		return packed{id: o.ID, err: err}
+		return nil, err
 	}
-	return packed{id: o.ID, text: compress().EncodeAll(text, nil)}
+	return packed{id: o.ID, text: w.codec.to.EncodeAll(text, nil)}, nil
 }
 
 func (w *watch) unpack(text []byte) (object.Object, error) {
-	plain, err := decompress().DecodeAll(text, nil)
+	plain, err := w.codec.from.DecodeAll(text, nil)
 	if err != nil {
 		return object.Object{}, fmt.Errorf("reading what is kept of %s: %w", w.listing, err)
 	}
@@ -207,35 +192,9 @@ func (w *watch) unpack(text []byte) (object.Object, error) {
 	return object.FromContent(content)
 }
 
-// The rest is what a reflector wants of a store. It calls from one goroutine.
-
-// Transformer packs objects while a list of them is still being read.
-func (w *watch) Transformer() cache.TransformFunc {
-	return func(v any) (any, error) {
-		if u, ok := v.(*unstructured.Unstructured); ok {
-			return w.pack(u), nil
-		}
-		return v, nil
-	}
-}
-
-func (w *watch) packed(v any) (packed, error) {
-	if u, ok := v.(*unstructured.Unstructured); ok {
-		v = w.pack(u)
-	}
-	p, ok := v.(packed)
-	if !ok {
-		return p, fmt.Errorf("watching %s: a %T is no object", w.listing, v)
-	}
-	return p, p.err
-}
-
-// Add takes in an object that has come.
-func (w *watch) Add(v any) error {
-	p, err := w.packed(v)
-	if err != nil {
-		return err
-	}
+// Put takes in an object that may be another than it was.
+func (w *watch) Put(v any) {
+	p, _ := v.(packed)
 	w.mu.Lock()
 	before, ok := w.objects[key(p.id)]
 	w.objects[key(p.id)] = p.text
@@ -243,67 +202,47 @@ func (w *watch) Add(v any) error {
 	if !ok || !bytes.Equal(before, p.text) {
 		w.changed(w, p.id)
 	}
-	return nil
 }
 
-// Update takes in an object that may be another than it was.
-func (w *watch) Update(v any) error { return w.Add(v) }
-
-// Delete takes in that an object has gone.
-func (w *watch) Delete(v any) error {
-	u, ok := v.(*unstructured.Unstructured)
-	if !ok {
-		return errors.New("what has gone is no object")
-	}
-	o, err := cluster.Watched(w.listing, u)
-	if err != nil {
-		return err
-	}
+// Drop takes in that an object has gone.
+func (w *watch) Drop(id object.ID) {
 	w.mu.Lock()
-	delete(w.objects, key(o.ID))
+	delete(w.objects, key(id))
 	w.mu.Unlock()
-	w.changed(w, o.ID)
-	return nil
+	w.changed(w, id)
 }
 
 // Replace takes in all there is.
-func (w *watch) Replace(list []any, _ string) error {
-	now := make(map[string][]byte, len(list))
-	ids := make(map[string]object.ID, len(list))
-	var errs []error
+func (w *watch) Replace(list []any) {
+	now := make(map[string]packed, len(list))
 	for _, v := range list {
-		p, err := w.packed(v)
-		errs = append(errs, err)
-		now[key(p.id)], ids[key(p.id)] = p.text, p.id
+		p, _ := v.(packed)
+		now[key(p.id)] = p
 	}
-	if err := errors.Join(errs...); err != nil {
-		w.asked(err)
-		return err
-	}
-	if changed, recovered := w.replace(now, ids); len(changed) > 0 || recovered {
+	if changed, recovered := w.replace(now); len(changed) > 0 || recovered {
 		w.changed(w, changed...)
 	}
-	return nil
 }
 
 // replace returns what is new, another or gone, and whether somebody waits to hear that
 // all is known again.
-func (w *watch) replace(now map[string][]byte, ids map[string]object.ID) (changed []object.ID, recovered bool) {
+func (w *watch) replace(now map[string]packed) (changed []object.ID, recovered bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.complete {
-		for at, id := range ids {
-			if before, ok := w.objects[at]; !ok || !bytes.Equal(before, now[at]) {
-				changed = append(changed, id)
-			}
-		}
-		for at := range w.objects {
-			if _, still := now[at]; !still {
-				changed = append(changed, w.idOf(at))
-			}
+	before := w.objects
+	w.objects = make(map[string][]byte, len(now))
+	for at, p := range now {
+		w.objects[at] = p.text
+		if text, ok := before[at]; w.complete && (!ok || !bytes.Equal(text, p.text)) {
+			changed = append(changed, p.id)
 		}
 	}
-	w.objects, w.complete = now, true
+	for at := range before {
+		if _, still := now[at]; !still {
+			changed = append(changed, w.idOf(at))
+		}
+	}
+	w.complete = true
 	w.known()
 	return changed, w.recovered()
 }
@@ -313,6 +252,3 @@ func (w *watch) idOf(key string) object.ID {
 	namespace, name, _ := strings.Cut(key, "/")
 	return object.ID{Group: r.Group, Version: r.Version, Kind: r.Kind, Namespace: namespace, Name: name}
 }
-
-// Resync does nothing: nothing is ever overdue.
-func (w *watch) Resync() error { return nil }

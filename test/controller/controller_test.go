@@ -69,7 +69,7 @@ func install(t *testing.T) *world {
 	}})
 	manifests := filepath.Join(root, "manifests")
 	w.admin.Kubectl(t, "apply", "-k", manifests)
-	t.Cleanup(func() { w.admin.Kubectl(t, "delete", "-k", manifests, "--wait=false") })
+	t.Cleanup(func() { w.admin.Kubectl(t, "delete", "-k", manifests) })
 	w.admin.Kubectl(t, "wait", "--for=condition=Established", "--timeout=60s", "crd/baselines.plumbline.dev")
 	w.start()
 	return w
@@ -294,6 +294,91 @@ func TestController(t *testing.T) {
 	w.writes()
 }
 
+// TestWatch wants every change in the cluster to be told at once, long before the
+// repository is looked at again, and nothing to be asked while nothing changes.
+func TestWatch(t *testing.T) {
+	w := install(t)
+	w.admin.Kubectl(t, "create", "namespace", "watched")
+	inNamespace := func(name, value string) string {
+		return strings.Replace(configMap(name, value), "namespace: shop", "namespace: watched", 1)
+	}
+	w.deploy(map[string]string{
+		"a.yaml": inNamespace("a", "1"), "b.yaml": inNamespace("b", "1"),
+		"s.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: watched}\nspec: {type: LoadBalancer, ports: [{port: 80}]}\n",
+	})
+	w.apply("  git: {url: " + w.server.Repo() + ", interval: 10h}\n  scope: {namespaces: [watched]}\n  deployer: {managers: [ci-deploy]}\n")
+	w.until("True Compared", "False InSync")
+	for _, step := range []struct {
+		what    string
+		do      func()
+		drifted string
+		verdict string
+	}{
+		{"an edit", func() {
+			w.admin.Kubectl(t, "-n", "watched", "patch", "configmap", "a", "--field-manager=kubectl-edit", "-p", `{"data":{"more":"2"}}`)
+		}, "True Drifted", "Drifted"},
+		{"its end", func() {
+			w.admin.Kubectl(t, "-n", "watched", "patch", "configmap", "a", "--field-manager=kubectl-edit", "-p", `{"data":{"more":null}}`)
+		}, "False InSync", ""},
+		{"a rogue", func() { w.admin.Kubectl(t, "-n", "watched", "create", "configmap", "rogue") }, "True Drifted", "Rogue"},
+		{"the end of it", func() { w.admin.Kubectl(t, "-n", "watched", "delete", "configmap", "rogue") }, "False InSync", ""},
+		{"a deletion", func() { w.admin.Kubectl(t, "-n", "watched", "delete", "configmap", "b") }, "True Drifted", "Missing"},
+		{"a deployment", func() {
+			w.admin.KubectlIn(t, inNamespace("b", "1"), "apply", "--server-side", "--field-manager=ci-deploy", "-f", "-")
+		}, "False InSync", ""},
+	} {
+		step.do()
+		b := w.until("True Compared", step.drifted)
+		if step.verdict != "" && b.Status.Verdicts[step.verdict] != 1 {
+			t.Errorf("after %s the status is %+v", step.what, b.Status)
+		}
+	}
+	told := strings.Count(w.log.String(), `"msg":"finding"`)
+	if gone := strings.Count(w.log.String(), `"msg":"finding resolved"`); told != 3 || gone != 3 {
+		t.Errorf("%d findings were told, and %d to be gone, of 3", told, gone)
+	}
+
+	// What controllers write into a status changes nothing, and nobody asks anything.
+	<-time.After(2 * time.Second) // the last judgement is over
+	before := len(w.requests())
+	for i := range 5 {
+		w.admin.Kubectl(t, "-n", "watched", "patch", "service", "s", "--subresource=status", "-p", fmt.Sprintf(`{"status":{"loadBalancer":{"ingress":[{"ip":"192.0.2.%d"}]}}}`, i))
+		<-time.After(time.Second)
+	}
+	for _, request := range w.requests()[before:] {
+		if request.Verb != "watch" && request.ObjectRef.Resource != "leases" {
+			t.Errorf("asked while nothing changes: %s %s", request.Verb, request.RequestURI)
+		}
+	}
+	w.stopped()
+	w.writes()
+}
+
+// request is a line of the audit log.
+type request struct {
+	Verb, RequestURI string
+	User             struct{ Username string }
+	ObjectRef        struct{ Resource, Subresource string }
+	ResponseStatus   struct{ Code int }
+}
+
+// requests are those of the controller's so far.
+func (w *world) requests() []request {
+	w.Helper()
+	text, err := os.ReadFile(env.AuditLog)
+	if err != nil {
+		w.Fatal(err)
+	}
+	var all []request
+	for line := range strings.Lines(string(text)) {
+		var r request
+		if json.Unmarshal([]byte(line), &r) == nil && r.User.Username == account {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
 // stopped ends the controller, and wants it to let its lease go.
 func (w *world) stopped() {
 	w.Helper()
@@ -321,22 +406,11 @@ func (w *world) stopped() {
 // status, its lease and Events, and nothing that was refused.
 func (w *world) writes() {
 	w.Helper()
-	text, err := os.ReadFile(env.AuditLog)
-	if err != nil {
-		w.Fatal(err)
+	all := w.requests()
+	if len(all) == 0 {
+		w.Error("the audit log has no request of the controller's")
 	}
-	seen := 0
-	for line := range strings.Lines(string(text)) {
-		var entry struct {
-			Verb, RequestURI string
-			User             struct{ Username string }
-			ObjectRef        struct{ Resource, Subresource string }
-			ResponseStatus   struct{ Code int }
-		}
-		if json.Unmarshal([]byte(line), &entry) != nil || entry.User.Username != account {
-			continue
-		}
-		seen++
+	for _, entry := range all {
 		if entry.ResponseStatus.Code == http.StatusForbidden {
 			w.Errorf("refused: %s %s", entry.Verb, entry.RequestURI)
 		}
@@ -346,8 +420,5 @@ func (w *world) writes() {
 		default:
 			w.Errorf("wrote: %s %s", entry.Verb, entry.RequestURI)
 		}
-	}
-	if seen == 0 {
-		w.Error("the audit log has no request of the controller's")
 	}
 }
