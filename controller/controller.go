@@ -41,6 +41,8 @@ type Options struct {
 	// MetricsAddress and ProbeAddress are where it serves /metrics, and /healthz and
 	// /readyz; "0" serves nothing.
 	MetricsAddress, ProbeAddress string
+	// ProfileAddress is where it serves /debug/pprof; "0" and empty serve nothing.
+	ProfileAddress string
 	// CacheDir keeps schemas and answers of registries between runs; empty keeps none.
 	CacheDir string
 	// Log is told what happens.
@@ -61,6 +63,7 @@ func Run(ctx context.Context, config *rest.Config, o Options) error {
 		Logger:                        log,
 		Metrics:                       server.Options{BindAddress: o.MetricsAddress},
 		HealthProbeBindAddress:        o.ProbeAddress,
+		PprofBindAddress:              o.ProfileAddress,
 		LeaderElection:                o.LeaderElection,
 		LeaderElectionID:              name,
 		LeaderElectionNamespace:       o.LeaseNamespace,

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/url"
 	"path"
 	"strings"
@@ -41,6 +40,8 @@ const (
 	// settle is how long watches may be apart: what belongs to something may be seen
 	// before what it belongs to.
 	settle = 500 * time.Millisecond
+	// patience is how many judgements are not adopted before one is.
+	patience = 3
 	// leisure is by how much longer than it takes to judge what nobody declared nobody
 	// judges it again.
 	leisure = 10
@@ -75,6 +76,9 @@ type kept struct {
 	judged  time.Time // the last one, and how long it took
 	judging time.Duration
 	last    outcome
+
+	rogues    map[string]bool // that the last judgement found, which has not been adopted
+	unsettled int             // judgements that were not, one after another
 }
 
 // outcome is how a look went.
@@ -273,9 +277,15 @@ func (k *kept) update(ctx context.Context, changed change) outcome {
 
 // rejudge judges what nobody declared.
 func (k *kept) rejudge(ctx context.Context) outcome {
-	since := k.judge
-	found, err := k.rejudged(ctx)
-	return k.updated(found, err, since)
+	since, begun := k.judge, time.Now()
+	k.judge = time.Time{}
+	found, err := k.pass.Judge(ctx, k.view)
+	k.judged, k.judging = time.Now(), time.Since(begun)
+	if err == nil && !k.settled(found) {
+		k.judge = time.Now().Add(settle)
+		return k.last
+	}
+	return k.updated(k.pass.Adopt(found), err, since)
 }
 
 // updated is the outcome of a look at less than all, which nothing but an interruption
@@ -291,48 +301,24 @@ func (k *kept) updated(found report.Report, err error, since time.Time) outcome 
 	return o
 }
 
-// rejudged judges what nobody declared.
-func (k *kept) rejudged(ctx context.Context) (report.Report, error) {
-	k.judge = time.Time{}
-	begun := time.Now()
-	found, err := k.pass.Rejudge(ctx, k.view)
-	k.judged, k.judging = time.Now(), time.Since(begun)
-	if err != nil {
-		return found, err
-	}
-	return k.settled(ctx, k.pass, found)
-}
-
-// settled judges again while there are rogues that nobody has seen before: where one
-// watch is ahead of another, what belongs to something looks as if it did not.
-func (k *kept) settled(ctx context.Context, pass *inspect.Pass, found report.Report) (report.Report, error) {
-	seen := maps.Clone(k.board.open)
-	for range 3 {
-		fresh := false
-		for _, f := range found.Findings {
-			if _, ok := seen[f.Fingerprint()]; !ok && f.Rule.In("rogue") {
-				fresh = true
-				break
-			}
-		}
-		if !fresh {
-			break
-		}
-		seen = map[string]finding.Finding{}
-		for _, f := range found.Findings {
-			seen[f.Fingerprint()] = f
-		}
-		select {
-		case <-time.After(settle):
-		case <-ctx.Done():
-			return found, ctx.Err()
-		}
-		var err error
-		if found, err = pass.Rejudge(ctx, k.view); err != nil {
-			return found, err
+// settled tells whether a judgement found no rogues but those that are known and those that
+// the one before found: where one watch is ahead of another, what belongs to something looks
+// for a moment as if it did not. Where ever more are found they are not held back for ever.
+func (k *kept) settled(o audit.Outcome) bool {
+	now, fresh := map[string]bool{}, false
+	for _, f := range o.Findings {
+		if f.Rule == finding.RogueObject || f.Rule == finding.RogueContainer {
+			key := f.Fingerprint()
+			_, known := k.board.open[key]
+			now[key], fresh = true, fresh || !known && !k.rogues[key]
 		}
 	}
-	return found, nil
+	if !fresh || k.unsettled == patience {
+		k.rogues, k.unsettled = nil, 0
+		return true
+	}
+	k.rogues, k.unsettled = now, k.unsettled+1
+	return false
 }
 
 // fetch takes the newest commit, or leaves the last one.
@@ -390,7 +376,24 @@ func (r *reconciler) report(ctx context.Context, k *kept, pass *inspect.Pass) (r
 		return found, err
 	}
 	k.judge = time.Time{}
-	return k.settled(ctx, pass, found)
+	return k.settle(ctx, pass, found)
+}
+
+// settle judges again until it has.
+func (k *kept) settle(ctx context.Context, pass *inspect.Pass, found report.Report) (report.Report, error) {
+	for outcome := pass.Outcome(); !k.settled(outcome); {
+		select {
+		case <-time.After(settle):
+		case <-ctx.Done():
+			return found, ctx.Err()
+		}
+		var err error
+		if outcome, err = pass.Judge(ctx, k.view); err != nil {
+			return found, err
+		}
+		found = pass.Adopt(outcome)
+	}
+	return found, nil
 }
 
 // remote says how to fetch a Baseline's repository.

@@ -31,7 +31,7 @@ func (p *Pass) Report(ctx context.Context, live audit.Lister) (report.Report, er
 }
 
 // Update is Report after a change to a few objects: those of them that are declared are
-// compared anew, and all else stands as Report and Rejudge found it.
+// compared anew, and all else stands as Report and Adopt left it.
 func (p *Pass) Update(ctx context.Context, live assess.Source, changed []object.ID) (report.Report, error) {
 	var declared []object.Object
 	for _, id := range changed {
@@ -58,15 +58,19 @@ func (p *Pass) Update(ctx context.Context, live assess.Source, changed []object.
 	return p.said(), nil
 }
 
-// Rejudge is Report where only what is not declared may have changed: all that is
+// Judge judges anew what is not declared, as far as that may have changed: all that is
 // declared stands as Report and Update found it.
-func (p *Pass) Rejudge(ctx context.Context, live audit.Lister) (report.Report, error) {
-	outcome := p.judge(ctx, p.look(ctx, live), p.found.assessments)
-	if ctx.Err() != nil {
-		return report.Report{}, ctx.Err()
-	}
-	p.found.outcome = outcome
-	return p.said(), nil
+func (p *Pass) Judge(ctx context.Context, live audit.Lister) (audit.Outcome, error) {
+	return p.judge(ctx, p.look(ctx, live), p.found.assessments), ctx.Err()
+}
+
+// Outcome is the last one.
+func (p *Pass) Outcome() audit.Outcome { return p.found.outcome }
+
+// Adopt puts an outcome into the place of the last one.
+func (p *Pass) Adopt(o audit.Outcome) report.Report {
+	p.found.outcome = o
+	return p.said()
 }
 
 // said is the report of all that was found.

@@ -97,7 +97,7 @@ func (m *Mirror) renew() {
 }
 
 func (m *Mirror) newWatch(l cluster.Listing, changed func(*watch, ...object.ID)) *watch {
-	return &watch{listing: l, codec: m.codec, changed: changed, answered: make(chan struct{}), objects: map[string][]byte{}}
+	return &watch{listing: l, codec: m.codec, changed: changed, answered: make(chan struct{}), objects: map[string]kept{}}
 }
 
 // begin begins a watch.

@@ -91,3 +91,19 @@ func trimRecords(metadata map[string]any) {
 	}
 	metadata["managedFields"] = kept
 }
+
+// forgetTimes takes out when those wrote who write a status beside other things: it is
+// mostly of the status. It tells whether there are any.
+func forgetTimes(content map[string]any) bool {
+	metadata, _ := content["metadata"].(map[string]any)
+	records, _ := metadata["managedFields"].([]any)
+	found := false
+	for _, r := range records {
+		record, _ := r.(map[string]any)
+		if record["subresource"] == "status" {
+			delete(record, "time")
+			found = true
+		}
+	}
+	return found
+}

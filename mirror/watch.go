@@ -3,6 +3,7 @@ package mirror
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,7 +35,7 @@ type watch struct {
 	// answered is closed once anything is known: the objects, or why they are not.
 	answered chan struct{}
 	complete bool              // the objects are all there are
-	objects  map[string][]byte // by namespace and name, as pack leaves them
+	objects  map[string]kept // by namespace and name
 	err      error             // of the last request
 	since    time.Time         // when it began to fail
 	missed   bool              // somebody was told that nothing is known
@@ -113,12 +114,12 @@ func (w *watch) one(ctx context.Context, id object.ID) (object.Object, error) {
 		return object.Object{}, err
 	}
 	w.mu.Lock()
-	text, ok := w.objects[key(id)]
+	k, ok := w.objects[key(id)]
 	w.mu.Unlock()
 	if !ok {
 		return object.Object{}, cluster.ErrNotFound
 	}
-	return w.unpack(text)
+	return w.unpack(k.text)
 }
 
 // wait returns what is kept, once it is all there is.
@@ -142,18 +143,32 @@ func (w *watch) wait(ctx context.Context) ([][]byte, error) {
 		return nil, fmt.Errorf("watching %s: the API server has not answered within %s", w.listing, patience)
 	}
 	packed := make([][]byte, 0, len(w.objects))
-	for _, text := range w.objects {
-		packed = append(packed, text)
+	for _, k := range w.objects {
+		packed = append(packed, k.text)
 	}
 	return packed, nil
 }
 
 func key(id object.ID) string { return id.Namespace + "/" + id.Name }
 
-// packed is an object as it is kept.
+// packed is an object as it is kept, and whose.
 type packed struct {
-	id   object.ID
-	text []byte
+	id object.ID
+	kept
+}
+
+// kept is an object's text, which is the same where the object is. Essence, where it is
+// not empty, is the same where all is but the times at which somebody wrote a status.
+type kept struct {
+	text    []byte
+	essence string
+}
+
+func (k kept) same(other kept) bool {
+	if k.essence != "" {
+		return k.essence == other.essence
+	}
+	return bytes.Equal(k.text, other.text)
 }
 
 // codec makes texts small.
@@ -171,13 +186,23 @@ func newCodec() (codec, error) {
 	return codec{to, from}, err
 }
 
-// Pack makes of equal objects equal texts.
+// Pack makes an object small.
 func (w *watch) Pack(o object.Object) (any, error) {
-	text, err := json.Marshal(trim(o, w.versioned))
+	content := trim(o, w.versioned)
+	text, err := json.Marshal(content)
 	if err != nil {
 		return nil, err
 	}
-	return packed{id: o.ID, text: w.codec.to.EncodeAll(text, nil)}, nil
+	p := packed{o.ID, kept{text: w.codec.to.EncodeAll(text, nil)}}
+	if !forgetTimes(content) {
+		return p, nil
+	}
+	if text, err = json.Marshal(content); err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(text)
+	p.essence = string(sum[:])
+	return p, nil
 }
 
 func (w *watch) unpack(text []byte) (object.Object, error) {
@@ -197,9 +222,9 @@ func (w *watch) Put(v any) {
 	p, _ := v.(packed)
 	w.mu.Lock()
 	before, ok := w.objects[key(p.id)]
-	w.objects[key(p.id)] = p.text
+	w.objects[key(p.id)] = p.kept
 	w.mu.Unlock()
-	if !ok || !bytes.Equal(before, p.text) {
+	if !ok || !p.same(before) {
 		w.changed(w, p.id)
 	}
 }
@@ -230,10 +255,10 @@ func (w *watch) replace(now map[string]packed) (changed []object.ID, recovered b
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	before := w.objects
-	w.objects = make(map[string][]byte, len(now))
+	w.objects = make(map[string]kept, len(now))
 	for at, p := range now {
-		w.objects[at] = p.text
-		if text, ok := before[at]; w.complete && (!ok || !bytes.Equal(text, p.text)) {
+		w.objects[at] = p.kept
+		if was, ok := before[at]; w.complete && (!ok || !p.same(was)) {
 			changed = append(changed, p.id)
 		}
 	}

@@ -18,6 +18,8 @@ import (
 	"plumbline.dev/plumbline/controller"
 )
 
+const controllerVerb = "controller"
+
 const controllerLong = `Run in a cluster, or beside one, and keep the status of its Baselines true: each
 Baseline's repository is asked for news at its interval, and compared with what
 is live. What is found stands in conditions, Events, metrics and the log, which
@@ -38,7 +40,7 @@ type controllerOptions struct {
 func newControllerCommand(s streams) *cobra.Command {
 	o := controllerOptions{kube: genericclioptions.NewConfigFlags(true)}
 	c := &cobra.Command{
-		Use:     "controller",
+		Use:     controllerVerb,
 		Short:   "Keep the status of a cluster's Baselines true",
 		Long:    controllerLong,
 		Example: controllerExample,
@@ -55,6 +57,7 @@ func newControllerCommand(s streams) *cobra.Command {
 	f.StringVar(&o.LeaseNamespace, "lease-namespace", "", "`namespace` of the lease (default: the one that the program runs in)")
 	f.StringVar(&o.MetricsAddress, "metrics-address", ":8080", "`address` to serve /metrics at; 0 serves none")
 	f.StringVar(&o.ProbeAddress, "probe-address", ":8081", "`address` to serve /healthz and /readyz at; 0 serves none")
+	f.StringVar(&o.ProfileAddress, "profile-address", "0", "`address` to serve /debug/pprof at; 0 serves none")
 	f.StringVar(&o.level, "log-level", "info", "lowest `level` that is logged: debug, info, warn or error")
 	connection := pflag.NewFlagSet("connection", pflag.ContinueOnError)
 	o.kube.AddFlags(connection)

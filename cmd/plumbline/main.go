@@ -24,7 +24,6 @@ import (
 const exitInterrupted = 130
 
 func main() {
-	collectLate()
 	klog.SetLogger(logr.Discard()) // what goes wrong comes back as an error, and is told once
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	code := run(ctx, streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, os.Args)
@@ -70,8 +69,9 @@ func newRootCommand(s streams, executable string) *cobra.Command {
 		Long: `Plumbline compares the objects that a git repository declares with those that
 run in a Kubernetes cluster, and names every difference: what, who, when, and
 where git says otherwise. It needs read rights only.`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
+		SilenceErrors:    true,
+		SilenceUsage:     true,
+		PersistentPreRun: func(c *cobra.Command, _ []string) { collect(c.Name() == controllerVerb) },
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return misuse(c, fmt.Errorf("%q is not a command", args[0]))

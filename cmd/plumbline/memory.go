@@ -16,14 +16,26 @@ const (
 	pace = 40
 )
 
+// lastingPace is by how many percent the heap of what does not end grows between two
+// collections.
+const lastingPace = 50
+
+// collect sets how garbage is collected: of a run that ends soon late, of one that lasts
+// early. The variables GOGC and GOMEMLIMIT, where they are set, hold instead.
+func collect(lasts bool) {
+	switch {
+	case os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "":
+	case lasts:
+		debug.SetGCPercent(lastingPace)
+	default:
+		collectLate()
+	}
+}
+
 // collectLate puts off the collection of garbage until it is worth while. Most of
 // what a run reads it needs to the end, so that to look through it while it grows
-// finds nothing; and what is small enough needs no collection at all. The variables
-// GOGC and GOMEMLIMIT, where they are set, hold instead.
+// finds nothing; and what is small enough needs no collection at all.
 func collectLate() {
-	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
-		return
-	}
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(unhurried)
 	afterCollection(func() { debug.SetMemoryLimit(math.MaxInt64) }) // which what is needed may well fill

@@ -41,26 +41,27 @@ const (
 
 // world is an installed controller and a repository that it looks at.
 type world struct {
-	*testing.T
-	admin   testenv.User
-	repo    *gitsourcetest.Repo
-	server  *gitsourcetest.Server
-	down    atomic.Bool // the server answers nobody
-	log     *syncBuffer
-	metrics string // address
-	probes  string
-	process *exec.Cmd
+	testing.TB
+	admin     testenv.User
+	repo      *gitsourcetest.Repo
+	server    *gitsourcetest.Server
+	down      atomic.Bool // the server answers nobody
+	log       *syncBuffer
+	metrics   string // address
+	probes    string
+	profileAt string
+	process   *exec.Cmd
 }
 
 // install applies the manifests, and runs the controller in the place of its Pod, which
 // has no container here.
-func install(t *testing.T) *world {
+func install(t testing.TB) *world {
 	t.Helper()
 	root, err := testenv.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{T: t, admin: env.User(t, "admin", "system:masters"), repo: gitsourcetest.NewRepo(t), log: &syncBuffer{}}
+	w := &world{TB: t, admin: env.User(t, "admin", "system:masters"), repo: gitsourcetest.NewRepo(t), log: &syncBuffer{}}
 	w.server = gitsourcetest.Serve(t, w.repo, gitsourcetest.ServerOptions{Intercept: func(answer http.ResponseWriter, _ *http.Request) bool {
 		if w.down.Load() {
 			http.Error(answer, "down for maintenance", http.StatusServiceUnavailable)
@@ -77,9 +78,9 @@ func install(t *testing.T) *world {
 
 func (w *world) start() {
 	w.Helper()
-	w.metrics, w.probes = testenv.FreeAddress(w), testenv.FreeAddress(w)
+	w.metrics, w.probes, w.profileAt = testenv.FreeAddress(w), testenv.FreeAddress(w), testenv.FreeAddress(w)
 	user := env.User(w, account, "system:serviceaccounts", "system:serviceaccounts:"+system, "system:authenticated")
-	w.process = exec.Command(plumbline, "controller", "--leader-elect", "--lease-namespace", system, "--metrics-address", w.metrics, "--probe-address", w.probes, "--cache-dir", w.TempDir())
+	w.process = exec.Command(plumbline, "controller", "--leader-elect", "--lease-namespace", system, "--metrics-address", w.metrics, "--probe-address", w.probes, "--profile-address", w.profileAt, "--cache-dir", w.TempDir())
 	w.process.Env = append(os.Environ(), "KUBECONFIG="+user.Kubeconfig)
 	w.process.Stderr = w.log
 	if err := w.process.Start(); err != nil {
@@ -173,9 +174,11 @@ func (w *world) apply(spec string) {
 	w.admin.KubectlIn(w, "apiVersion: plumbline.dev/v1alpha1\nkind: Baseline\nmetadata: {name: shop, namespace: "+system+"}\nspec:\n"+spec, "apply", "-f", "-")
 }
 
-func (w *world) scrape() string {
+func (w *world) scrape() string { return w.fetch("http://" + w.metrics + "/metrics") }
+
+func (w *world) fetch(url string) string {
 	w.Helper()
-	request, err := http.NewRequestWithContext(w.Context(), http.MethodGet, "http://"+w.metrics+"/metrics", nil)
+	request, err := http.NewRequestWithContext(w.Context(), http.MethodGet, url, nil)
 	if err != nil {
 		w.Fatal(err)
 	}

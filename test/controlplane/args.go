@@ -54,6 +54,9 @@ func (p *plane) controllerManagerArgs() []string {
 		"--use-service-account-credentials",
 		"--leader-elect=false",
 		"--secure-port=0",
+		"--kube-api-qps=2000", // so that tests need not wait for controllers that are polite
+		"--kube-api-burst=4000",
+		"--concurrent-deployment-syncs=20",
 	}
 }
 
