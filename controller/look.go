@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 	"path"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -19,7 +20,6 @@ import (
 	"plumbline.dev/plumbline/assess"
 	"plumbline.dev/plumbline/audit"
 	"plumbline.dev/plumbline/cluster"
-	"plumbline.dev/plumbline/finding"
 	"plumbline.dev/plumbline/gitsource"
 	"plumbline.dev/plumbline/history"
 	"plumbline.dev/plumbline/ignore"
@@ -37,14 +37,6 @@ const (
 	unhappy = time.Minute
 	// restless is how long a whole pass may be ago: rules know of the time.
 	restless = 10 * time.Minute
-	// settle is how long watches may be apart: what belongs to something may be seen
-	// before what it belongs to.
-	settle = 500 * time.Millisecond
-	// patience is how many judgements are not adopted before one is.
-	patience = 3
-	// leisure is by how much longer than it takes to judge what nobody declared nobody
-	// judges it again.
-	leisure = 10
 )
 
 // kept is what a look leaves for the next.
@@ -72,13 +64,9 @@ type kept struct {
 	served *cluster.Cluster
 
 	due     time.Time // the next look at the repository
-	judge   time.Time // the next look at what nobody declared; zero for none
-	judged  time.Time // the last one, and how long it took
-	judging time.Duration
 	last    outcome
-
-	rogues    map[string]bool // that the last judgement found, which has not been adopted
-	unsettled int             // judgements that were not, one after another
+	judging judging
+	wake    func() // has it be looked at again
 }
 
 // outcome is how a look went.
@@ -127,16 +115,18 @@ func (r *reconciler) look(ctx context.Context, b *v1alpha1.Baseline) outcome {
 	case k.pass == nil: // and it is not time to try again
 	case due:
 		k.last = r.poll(ctx, b, k, pass)
-	case len(changed.ids) > 0:
+	}
+	if k.pass != nil && len(changed.ids) > 0 && k.passed.Before(now) {
 		k.last = k.update(ctx, changed)
-	case !k.judge.IsZero() && !now.Before(k.judge):
-		k.last = k.rejudge(ctx)
+	}
+	if k.pass != nil {
+		k.judge(ctx)
 	}
 	if k.last.whole {
 		k.due = k.retry(now, spec.Git.Interval.Duration)
 	}
 	if len(changed.ids) > 0 {
-		k.judgeSoon()
+		k.judging.want()
 	}
 	o := k.last
 	k.last.whole, k.last.since = false, time.Time{}
@@ -158,23 +148,11 @@ func (k *kept) retry(now time.Time, interval time.Duration) time.Time {
 	return now.Add(jittered(interval))
 }
 
-// judgeSoon has what nobody declared be judged again, as soon as that does not take up the
-// program's time.
-func (k *kept) judgeSoon() {
-	if !k.judge.IsZero() {
-		return
-	}
-	k.judge = time.Now().Add(settle / 2)
-	if rested := k.judged.Add(leisure * k.judging); rested.After(k.judge) {
-		k.judge = rested
-	}
-}
-
 // next is how long there is nothing to do.
 func (k *kept) next() time.Duration {
 	at := k.due
-	if k.pass != nil && !k.judge.IsZero() && k.judge.Before(at) {
-		at = k.judge
+	if j := &k.judging; k.pass != nil && j.stop == nil && !j.due.IsZero() && j.due.Before(at) {
+		at = j.due
 	}
 	return max(time.Millisecond, time.Until(at))
 }
@@ -252,6 +230,7 @@ func (r *reconciler) fetch(ctx context.Context, b *v1alpha1.Baseline, k *kept, s
 
 // whole renders and compares all.
 func (r *reconciler) whole(ctx context.Context, k *kept, pass *inspect.Pass, o outcome) outcome {
+	k.judging.cancel()
 	k.pass = nil
 	if err := k.render(ctx, pass); err != nil {
 		return outcome{failure: err, reason: v1alpha1.ReasonRender, whole: true}
@@ -265,6 +244,7 @@ func (r *reconciler) whole(ctx context.Context, k *kept, pass *inspect.Pass, o o
 		o.failure, o.reason = pass.Err, v1alpha1.ReasonRender
 	}
 	k.pass, o.report = pass, &found
+	debug.FreeOSMemory() // a whole pass takes a multiple of what stays
 	k.board.update(k.log, found)
 	return o
 }
@@ -275,17 +255,19 @@ func (k *kept) update(ctx context.Context, changed change) outcome {
 	return k.updated(found, err, changed.since)
 }
 
-// rejudge judges what nobody declared.
-func (k *kept) rejudge(ctx context.Context) outcome {
-	since, begun := k.judge, time.Now()
-	k.judge = time.Time{}
-	found, err := k.pass.Judge(ctx, k.view)
-	k.judged, k.judging = time.Now(), time.Since(begun)
-	if err == nil && !k.settled(found) {
-		k.judge = time.Now().Add(settle)
-		return k.last
+// judge adopts a judgement that has ended, and begins one that is due.
+func (k *kept) judge(ctx context.Context) {
+	if found, ok := k.judging.take(); ok {
+		if k.judging.settled(found, k.board.open) {
+			k.last = k.updated(k.pass.Adopt(found), nil, k.judging.since)
+		} else {
+			k.judging.due = time.Now().Add(settle)
+		}
 	}
-	return k.updated(k.pass.Adopt(found), err, since)
+	if k.judging.isDue(time.Now()) {
+		judge := k.pass.Judgement()
+		k.judging.begin(context.WithoutCancel(ctx), func(ctx context.Context) audit.Outcome { return judge(ctx, k.view) }, k.wake)
+	}
 }
 
 // updated is the outcome of a look at less than all, which nothing but an interruption
@@ -299,26 +281,6 @@ func (k *kept) updated(found report.Report, err error, since time.Time) outcome 
 	o.report, o.since = &found, since
 	k.board.update(k.log, found)
 	return o
-}
-
-// settled tells whether a judgement found no rogues but those that are known and those that
-// the one before found: where one watch is ahead of another, what belongs to something looks
-// for a moment as if it did not. Where ever more are found they are not held back for ever.
-func (k *kept) settled(o audit.Outcome) bool {
-	now, fresh := map[string]bool{}, false
-	for _, f := range o.Findings {
-		if f.Rule == finding.RogueObject || f.Rule == finding.RogueContainer {
-			key := f.Fingerprint()
-			_, known := k.board.open[key]
-			now[key], fresh = true, fresh || !known && !k.rogues[key]
-		}
-	}
-	if !fresh || k.unsettled == patience {
-		k.rogues, k.unsettled = nil, 0
-		return true
-	}
-	k.rogues, k.unsettled = now, k.unsettled+1
-	return false
 }
 
 // fetch takes the newest commit, or leaves the last one.
@@ -375,21 +337,20 @@ func (r *reconciler) report(ctx context.Context, k *kept, pass *inspect.Pass) (r
 	if err != nil {
 		return found, err
 	}
-	k.judge = time.Time{}
 	return k.settle(ctx, pass, found)
 }
 
-// settle judges again until it has.
+// settle judges again until it is settled.
 func (k *kept) settle(ctx context.Context, pass *inspect.Pass, found report.Report) (report.Report, error) {
-	for outcome := pass.Outcome(); !k.settled(outcome); {
+	for outcome := pass.Outcome(); !k.judging.settled(outcome, k.board.open); {
 		select {
 		case <-time.After(settle):
 		case <-ctx.Done():
 			return found, ctx.Err()
 		}
-		var err error
-		if outcome, err = pass.Judge(ctx, k.view); err != nil {
-			return found, err
+		outcome = pass.Judgement()(ctx, k.view)
+		if ctx.Err() != nil {
+			return found, ctx.Err()
 		}
 		found = pass.Adopt(outcome)
 	}

@@ -147,9 +147,10 @@ func (r *reconciler) keep(b *v1alpha1.Baseline) *kept {
 	}
 	r.forget(key)
 	k = &kept{uid: b.UID, log: r.log.With("namespace", b.Namespace, "baseline", b.Name)}
+	k.wake = func() { (*r.queue.Load()).Add(reconcile.Request{NamespacedName: key}) }
 	k.view = r.mirror.View(func(ids ...object.ID) {
 		k.changes.add(ids...)
-		(*r.queue.Load()).Add(reconcile.Request{NamespacedName: key})
+		k.wake()
 	})
 	r.mu.Lock()
 	r.kept[key] = k
@@ -162,6 +163,7 @@ func (r *reconciler) forget(key types.NamespacedName) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if k := r.kept[key]; k != nil {
+		k.judging.cancel()
 		k.view.Close()
 	}
 	delete(r.kept, key)

@@ -58,10 +58,18 @@ func (p *Pass) Update(ctx context.Context, live assess.Source, changed []object.
 	return p.said(), nil
 }
 
-// Judge judges anew what is not declared, as far as that may have changed: all that is
-// declared stands as Report and Update found it.
-func (p *Pass) Judge(ctx context.Context, live audit.Lister) (audit.Outcome, error) {
-	return p.judge(ctx, p.look(ctx, live), p.found.assessments), ctx.Err()
+// Judgement returns what judges anew what is not declared, as far as that may have changed:
+// all that is declared stands as Report and Update found it so far. It may go on beside
+// Update and Adopt, but not beside another and not beside Report.
+func (p *Pass) Judgement() func(context.Context, audit.Lister) audit.Outcome {
+	declared, written := placed(p.Objects, p.found.assessments)
+	return func(ctx context.Context, live audit.Lister) audit.Outcome {
+		survey := p.look(ctx, live)
+		if survey == nil {
+			return audit.Outcome{}
+		}
+		return p.Audit.Judge(ctx, declared, survey, written)
+	}
 }
 
 // Outcome is the last one.

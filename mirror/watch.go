@@ -34,11 +34,11 @@ type watch struct {
 	mu sync.Mutex
 	// answered is closed once anything is known: the objects, or why they are not.
 	answered chan struct{}
-	complete bool              // the objects are all there are
+	complete bool            // the objects are all there are
 	objects  map[string]kept // by namespace and name
-	err      error             // of the last request
-	since    time.Time         // when it began to fail
-	missed   bool              // somebody was told that nothing is known
+	err      error           // of the last request
+	since    time.Time       // when it began to fail
+	missed   bool            // somebody was told that nothing is known
 }
 
 // Asked notes how a request went.
@@ -193,7 +193,7 @@ func (w *watch) Pack(o object.Object) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := packed{o.ID, kept{text: w.codec.to.EncodeAll(text, nil)}}
+	p := packed{o.ID, kept{text: bytes.Clone(w.codec.to.EncodeAll(text, nil))}}
 	if !forgetTimes(content) {
 		return p, nil
 	}

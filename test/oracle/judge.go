@@ -108,7 +108,9 @@ func (r *run) truth(ctx context.Context) (truth, error) {
 		return truth{}, fmt.Errorf("asking what an untouched object has: %w", refusal(err))
 	}
 	t.untouched = untouched
-	asGit := func(o *unstructured.Unstructured) *unstructured.Unstructured { return r.spelledAsGit(withoutTimes(o, r.git)) }
+	asGit := func(o *unstructured.Unstructured) *unstructured.Unstructured {
+		return r.spelledAsGit(withoutTimes(o, r.git))
+	}
 	if t.byApply, err = compare(r.types, asGit(r.live), asGit(t.applied)); err != nil {
 		return truth{}, err
 	}
