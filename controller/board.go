@@ -44,5 +44,5 @@ func (b *board) update(log *slog.Logger, r report.Report) {
 }
 
 func attributes(f finding.Finding) []any {
-	return []any{"rule", f.Rule, "severity", f.Severity.String(), "object", f.Object.String(), "message", f.Message}
+	return []any{"fingerprint", f.Fingerprint(), "rule", f.Rule, "severity", f.Severity.String(), "object", f.Object.String(), "message", f.Message}
 }

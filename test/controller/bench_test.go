@@ -41,7 +41,7 @@ var (
 // acknowledged its finding is on the board, and what is used while nothing changes.
 // "make bench-controller" runs it.
 func BenchmarkController(b *testing.B) {
-	w := install(b)
+	w := prepare(b)
 	w.admin.Kubectl(b, "create", "namespace", "bench")
 	cluster := newClient(b)
 	files := map[string]string{}
@@ -52,7 +52,6 @@ func BenchmarkController(b *testing.B) {
 	cluster.fill(b, *others)
 	cluster.settle(b)
 	w.repo.Commit(gitsourcetest.Commit{Files: files})
-	w.stopped() // and so it starts with all that
 	begun := time.Now()
 	w.start()
 	w.apply("  git: {url: " + w.server.Repo() + ", interval: 10h}\n  scope: {namespaces: [bench], exempt: [{kind: ConfigMap, name: 'other-*', reason: load}]}\n  deployer: {managers: [ci-deploy]}\n")

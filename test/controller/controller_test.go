@@ -4,7 +4,6 @@ package controller
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -46,22 +45,32 @@ type world struct {
 	repo      *gitsourcetest.Repo
 	server    *gitsourcetest.Server
 	down      atomic.Bool // the server answers nobody
-	log       *syncBuffer
-	metrics   string // address
+	log       *syncBuffer // of the one that runs
+	kube      string      // by which it reaches the API server
+	metrics   string      // address
 	probes    string
 	profileAt string
 	process   *exec.Cmd
+	ended     chan struct{}
 }
 
 // install applies the manifests, and runs the controller in the place of its Pod, which
 // has no container here.
 func install(t testing.TB) *world {
 	t.Helper()
+	w := prepare(t)
+	w.start()
+	return w
+}
+
+// prepare applies the manifests.
+func prepare(t testing.TB) *world {
+	t.Helper()
 	root, err := testenv.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{TB: t, admin: env.User(t, "admin", "system:masters"), repo: gitsourcetest.NewRepo(t), log: &syncBuffer{}}
+	w := &world{TB: t, admin: env.User(t, "admin", "system:masters"), repo: gitsourcetest.NewRepo(t)}
 	w.server = gitsourcetest.Serve(t, w.repo, gitsourcetest.ServerOptions{Intercept: func(answer http.ResponseWriter, _ *http.Request) bool {
 		if w.down.Load() {
 			http.Error(answer, "down for maintenance", http.StatusServiceUnavailable)
@@ -72,29 +81,51 @@ func install(t testing.TB) *world {
 	w.admin.Kubectl(t, "apply", "-k", manifests)
 	t.Cleanup(func() { w.admin.Kubectl(t, "delete", "-k", manifests) })
 	w.admin.Kubectl(t, "wait", "--for=condition=Established", "--timeout=60s", "crd/baselines.plumbline.dev")
-	w.start()
 	return w
 }
 
 func (w *world) start() {
 	w.Helper()
 	w.metrics, w.probes, w.profileAt = testenv.FreeAddress(w), testenv.FreeAddress(w), testenv.FreeAddress(w)
-	user := env.User(w, account, "system:serviceaccounts", "system:serviceaccounts:"+system, "system:authenticated")
+	if w.kube == "" {
+		w.kube = env.User(w, account, "system:serviceaccounts", "system:serviceaccounts:"+system, "system:authenticated").Kubeconfig
+	}
+	w.log = &syncBuffer{}
 	w.process = exec.Command(plumbline, "controller", "--leader-elect", "--lease-namespace", system, "--metrics-address", w.metrics, "--probe-address", w.probes, "--profile-address", w.profileAt, "--cache-dir", w.TempDir())
-	w.process.Env = append(os.Environ(), "KUBECONFIG="+user.Kubeconfig)
+	w.process.Env = append(os.Environ(), "KUBECONFIG="+w.kube)
 	w.process.Stderr = w.log
 	if err := w.process.Start(); err != nil {
 		w.Fatal(err)
 	}
+	process, ended := w.process, make(chan struct{})
+	w.ended = ended
+	go func() {
+		_ = process.Wait() // whoever wants to know looks at its state
+		close(ended)
+	}()
 	w.Cleanup(func() {
-		if w.process.ProcessState == nil {
-			_ = w.process.Process.Kill()
-			_ = w.process.Wait()
-		}
+		w.kill()
 		if w.Failed() {
 			w.Logf("the controller's log:\n%s", w.log)
 		}
 	})
+}
+
+// kill ends the controller as a crash does.
+func (w *world) kill() {
+	_ = w.process.Process.Kill() // unless it has ended
+	<-w.ended
+}
+
+// runs tells whether the controller has not ended by itself, as it does when it cannot
+// renew its lease: its Pod is begun anew then.
+func (w *world) runs() bool {
+	select {
+	case <-w.ended:
+		return false
+	default:
+		return true
+	}
 }
 
 // syncBuffer can be read while it is written.
@@ -388,16 +419,12 @@ func (w *world) stopped() {
 	if err := w.process.Process.Signal(syscall.SIGTERM); err != nil {
 		w.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(w.Context(), 30*time.Second)
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- w.process.Wait() }()
 	select {
-	case err := <-done:
-		if err != nil {
-			w.Errorf("the controller ended with %v", err)
+	case <-w.ended:
+		if code := w.process.ProcessState.ExitCode(); code != 0 {
+			w.Errorf("the controller ended with code %d", code)
 		}
-	case <-ctx.Done():
+	case <-time.After(30 * time.Second):
 		w.Error("the controller does not end")
 	}
 	if holder := w.admin.Kubectl(w, "-n", system, "get", "lease", "plumbline", "-o", "jsonpath={.spec.holderIdentity}"); holder != "" {
