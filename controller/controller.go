@@ -18,6 +18,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	ctrlmanager "sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -41,6 +42,8 @@ type Options struct {
 	// MetricsAddress and ProbeAddress are where it serves /metrics, and /healthz and
 	// /readyz; "0" serves nothing.
 	MetricsAddress, ProbeAddress string
+	// WebhookAddress is where it takes pushes from forges; "0" and empty take none.
+	WebhookAddress string
 	// ProfileAddress is where it serves /debug/pprof; "0" and empty serve nothing.
 	ProfileAddress string
 	// CacheDir keeps schemas and answers of registries between runs; empty keeps none.
@@ -83,6 +86,13 @@ func Run(ctx context.Context, config *rest.Config, o Options) error {
 	}
 	if err := r.setUp(manager); err != nil {
 		return fmt.Errorf("starting the controller: %w", err)
+	}
+	if o.WebhookAddress != "" && o.WebhookAddress != "0" {
+		hooks := &webhooks{baselines: manager.GetClient(), secrets: manager.GetAPIReader(), hurry: r.hurry}
+		serve := ctrlmanager.RunnableFunc(func(ctx context.Context) error { return hooks.serve(ctx, o.WebhookAddress) })
+		if err := manager.Add(serve); err != nil { // which only the one that acts does
+			return fmt.Errorf("starting the controller: %w", err)
+		}
 	}
 	synced := func(request *http.Request) error {
 		if !manager.GetCache().WaitForCacheSync(request.Context()) {

@@ -9,6 +9,7 @@ import (
 	"path"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -63,7 +64,8 @@ type kept struct {
 	types  *assess.Types
 	served *cluster.Cluster
 
-	due     time.Time // the next look at the repository
+	due     time.Time   // the next look at the repository
+	hurried atomic.Bool // somebody says that it has news
 	last    outcome
 	judging judging
 	wake    func() // has it be looked at again
@@ -108,7 +110,7 @@ func (r *reconciler) look(ctx context.Context, b *v1alpha1.Baseline) outcome {
 	}
 	k := r.keep(b)
 	changed, now := k.changes.take(), time.Now()
-	due := !now.Before(k.due)
+	due := k.hurried.Swap(false) || !now.Before(k.due)
 	switch {
 	case changed.all || k.isOther(b) || due && (k.pass == nil || now.Sub(k.passed) > restless):
 		k.last = r.compare(ctx, b, k, pass)

@@ -158,6 +158,16 @@ func (r *reconciler) keep(b *v1alpha1.Baseline) *kept {
 	return k
 }
 
+// hurry has a Baseline's repository be asked now.
+func (r *reconciler) hurry(key types.NamespacedName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if k := r.kept[key]; k != nil {
+		k.hurried.Store(true)
+		k.wake()
+	}
+}
+
 // forget leaves nothing of a Baseline.
 func (r *reconciler) forget(key types.NamespacedName) {
 	r.mu.Lock()

@@ -125,7 +125,8 @@ type Git struct {
 	Interval metav1.Duration `json:"interval,omitzero"`
 	// SecretRef names a Secret beside the Baseline with what opens the repository to the
 	// controller: username and password, or token, or sshKey and sshPassphrase, and
-	// knownHosts and caBundle. The command line takes flags for that.
+	// knownHosts and caBundle. The command line takes flags for that. Its key webhook holds
+	// what the forge signs its pushes with.
 	SecretRef *SecretReference `json:"secretRef,omitempty"`
 }
 

@@ -4,6 +4,9 @@ package controller
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -49,6 +52,7 @@ type world struct {
 	kube      string      // by which it reaches the API server
 	metrics   string      // address
 	probes    string
+	hooks     string
 	profileAt string
 	process   *exec.Cmd
 	ended     chan struct{}
@@ -86,12 +90,12 @@ func prepare(t testing.TB) *world {
 
 func (w *world) start() {
 	w.Helper()
-	w.metrics, w.probes, w.profileAt = testenv.FreeAddress(w), testenv.FreeAddress(w), testenv.FreeAddress(w)
+	w.metrics, w.probes, w.profileAt, w.hooks = testenv.FreeAddress(w), testenv.FreeAddress(w), testenv.FreeAddress(w), testenv.FreeAddress(w)
 	if w.kube == "" {
 		w.kube = env.User(w, account, "system:serviceaccounts", "system:serviceaccounts:"+system, "system:authenticated").Kubeconfig
 	}
 	w.log = &syncBuffer{}
-	w.process = exec.Command(plumbline, "controller", "--leader-elect", "--lease-namespace", system, "--metrics-address", w.metrics, "--probe-address", w.probes, "--profile-address", w.profileAt, "--cache-dir", w.TempDir())
+	w.process = exec.Command(plumbline, "controller", "--leader-elect", "--lease-namespace", system, "--metrics-address", w.metrics, "--probe-address", w.probes, "--profile-address", w.profileAt, "--webhook-address", w.hooks, "--cache-dir", w.TempDir())
 	w.process.Env = append(os.Environ(), "KUBECONFIG="+w.kube)
 	w.process.Stderr = w.log
 	if err := w.process.Start(); err != nil {
@@ -340,7 +344,8 @@ func TestWatch(t *testing.T) {
 		"a.yaml": inNamespace("a", "1"), "b.yaml": inNamespace("b", "1"),
 		"s.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: watched}\nspec: {type: LoadBalancer, ports: [{port: 80}]}\n",
 	})
-	w.apply("  git: {url: " + w.server.Repo() + ", interval: 10h}\n  scope: {namespaces: [watched]}\n  deployer: {managers: [ci-deploy]}\n")
+	w.admin.Kubectl(t, "-n", system, "create", "secret", "generic", "forge", "--from-literal=webhook=shared")
+	w.apply("  git: {url: " + w.server.Repo() + ", interval: 10h, secretRef: {name: forge}}\n  scope: {namespaces: [watched]}\n  deployer: {managers: [ci-deploy]}\n")
 	w.until("True Compared", "False InSync")
 	for _, step := range []struct {
 		what    string
@@ -384,9 +389,61 @@ func TestWatch(t *testing.T) {
 			t.Errorf("asked while nothing changes: %s %s", request.Verb, request.RequestURI)
 		}
 	}
+	w.pushed()
 	w.stopped()
 	w.writes()
 }
+
+// pushed wants what a forge pushes to be taken, from whoever knows the secret and once,
+// and the repository to be asked then.
+func (w *world) pushed() {
+	w.Helper()
+	sign := func(body string) string {
+		mac := hmac.New(sha256.New, []byte("shared"))
+		mac.Write([]byte(body))
+		return hex.EncodeToString(mac.Sum(nil))
+	}
+	next := ""
+	for i, push := range []struct {
+		name, header, value, body string
+		code                      int
+	}{
+		{"shop", "X-Hub-Signature-256", "sha256=" + sign("github"), "github", http.StatusAccepted},
+		{"shop", "X-Hub-Signature-256", "sha256=" + sign("github"), "github", http.StatusConflict},
+		{"shop", "X-Gitea-Signature", sign("gitea"), "gitea", http.StatusAccepted},
+		{"shop", "X-Hub-Signature", "sha256=" + sign("bitbucket"), "bitbucket", http.StatusAccepted},
+		{"shop", "X-Gitlab-Token", "shared", "gitlab", http.StatusAccepted},
+		{"shop", "X-Gitlab-Token", "other", "gitlab", http.StatusUnauthorized},
+		{"shop", "X-Hub-Signature-256", "sha256=" + sign("github"), "another", http.StatusUnauthorized},
+		{"shop", "X-Hub-Signature-256", "sha256=", "", http.StatusUnauthorized},
+		{"shop", "X-Nothing", "x", "plain", http.StatusUnauthorized},
+		{"none", "X-Hub-Signature-256", "sha256=" + sign("github"), "github", http.StatusUnauthorized},
+		{"shop", "X-Hub-Signature-256", "sha256=" + sign(large), large, http.StatusRequestEntityTooLarge},
+	} {
+		if push.code == http.StatusAccepted {
+			next = w.repo.Commit(gitsourcetest.Commit{Message: fmt.Sprint(i), Files: map[string]string{"a.yaml": strings.Replace(configMap("a", "1"), "namespace: shop", "namespace: watched", 1)}})
+		}
+		request, err := http.NewRequestWithContext(w.Context(), http.MethodPost, "http://"+w.hooks+"/hooks/"+system+"/"+push.name, strings.NewReader(push.body))
+		if err != nil {
+			w.Fatal(err)
+		}
+		request.Header.Set(push.header, push.value)
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			w.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != push.code {
+			w.Errorf("push %d is answered with %s, want %d", i, answer.Status, push.code)
+		}
+		if push.code == http.StatusAccepted && !testenv.Poll(within, func() bool { return w.get().Status.Commit == next }) {
+			w.Errorf("push %d: commit %s is not looked at: %+v", i, next, w.get())
+		}
+	}
+}
+
+// large is more than a push may be.
+var large = strings.Repeat("x", 5<<20)
 
 // request is a line of the audit log.
 type request struct {
@@ -449,6 +506,41 @@ func (w *world) writes() {
 		case at == "baselines/status" && entry.Verb == "patch", at == "leases/" && entry.Verb != "delete", at == "events/" && entry.Verb != "delete":
 		default:
 			w.Errorf("wrote: %s %s", entry.Verb, entry.RequestURI)
+		}
+	}
+}
+
+// TestComponents wants each component to go with the base, as far as the API server can
+// tell.
+func TestComponents(t *testing.T) {
+	w := prepare(t)
+	root, err := testenv.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	components, err := filepath.Glob(filepath.Join(root, "manifests", "components", "*"))
+	if err != nil || len(components) == 0 {
+		t.Fatalf("there are no components: %v", err)
+	}
+	for _, component := range components {
+		dir := filepath.Join(t.TempDir(), "install")
+		relative := func(target string) string {
+			path, err := filepath.Rel(dir, target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return path
+		}
+		text := fmt.Sprintf("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [%q]\ncomponents: [%q]\n", relative(filepath.Join(root, "manifests")), relative(component))
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.admin.Kubectl(t, "apply", "--dry-run=server", "-k", dir)
+		if alone, with := w.admin.Kubectl(t, "kustomize", filepath.Join(root, "manifests")), w.admin.Kubectl(t, "kustomize", dir); alone == with {
+			t.Errorf("%s adds nothing", component)
 		}
 	}
 }
