@@ -113,15 +113,20 @@ type Git struct {
 	// URL is an https, ssh, git or file URL, or a directory. It holds no
 	// credentials.
 	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^[a-z+]+://[^/@]*:[^/@]*@')",message="holds a password: put it into a Secret, and name that in secretRef"
 	URL string `json:"url"`
 	// Ref is a branch, a tag, a commit or a semver range of tags; the
 	// repository's default branch where it is empty.
 	Ref string `json:"ref,omitempty"`
 	// Path is the directory to render, relative to the repository's root.
 	// +kubebuilder:validation:Pattern=`^([^/].*)?$`
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule="!self.matches('(^|/)[.][.](/|$)')",message="leaves the repository: write a directory beneath its root, such as shop/prod"
 	Path string `json:"path,omitempty"`
 	// Interval is how often the controller asks the repository for news; 1m where it is
 	// empty, and at least 10s.
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('10s')",message="is too short: write how often to ask for news, at least 10s, such as 1m"
 	Interval metav1.Duration `json:"interval,omitzero"`
 	// SecretRef names a Secret beside the Baseline with what opens the repository to the
 	// controller: username and password, or token, or sshKey and sshPassphrase, and

@@ -510,6 +510,23 @@ func (w *world) writes() {
 	}
 }
 
+// TestRefused wants the API server itself to refuse what no Baseline can be.
+func TestRefused(t *testing.T) {
+	w := prepare(t)
+	for spec, why := range map[string]string{
+		"{git: {ref: main}}": "spec.git.url: Required value",
+		"{git: {url: 'https://me:secret@git.example.com/a.git'}}":              "holds a password",
+		"{git: {url: 'https://git.example.com/a.git', path: ../b}}":            "leaves the repository",
+		"{git: {url: 'https://git.example.com/a.git', interval: 1s}}":          "is too short",
+		"{git: {url: 'https://git.example.com/a.git'}, ignore: [{reason: x}]}": "has neither paths, managers nor when",
+	} {
+		_, err := w.admin.Try("apiVersion: plumbline.dev/v1alpha1\nkind: Baseline\nmetadata: {name: refused, namespace: "+system+"}\nspec: "+spec+"\n", "apply", "-f", "-")
+		if err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: %v, want %q", spec, err, why)
+		}
+	}
+}
+
 // TestComponents wants each component to go with the base, as far as the API server can
 // tell.
 func TestComponents(t *testing.T) {

@@ -106,6 +106,8 @@ var (
 	anyField   = regexp.MustCompile(`^has\(self\.\w+\)( \|\| has\(self\.\w+\))*$`)
 	implies    = regexp.MustCompile(`^!has\(self\.(\w+)\) \|\| has\(self\.(\w+)\)$`)
 	noPrefix   = regexp.MustCompile(`^!self\.startsWith\('(\w+)'\)$`)
+	noMatch    = regexp.MustCompile(`^!self\.matches\('([^']+)'\)$`)
+	durations  = regexp.MustCompile(`^duration\(self\) `) // JSON Schema has no words for these
 	keyPattern = regexp.MustCompile(`^self\.all\(key, key\.matches\('([^']+)'\)\)$`)
 	hasField   = regexp.MustCompile(`has\(self\.(\w+)\)`)
 )
@@ -127,9 +129,11 @@ func fromCEL(schema map[string]any, path string) error {
 			schema["anyOf"] = alternatives
 		} else if m := noPrefix.FindStringSubmatch(rule); m != nil {
 			schema["not"] = map[string]any{"pattern": "^" + m[1]}
+		} else if m := noMatch.FindStringSubmatch(rule); m != nil {
+			schema["not"] = map[string]any{"pattern": m[1]}
 		} else if m := keyPattern.FindStringSubmatch(rule); m != nil {
 			schema["propertyNames"] = map[string]any{"pattern": m[1]}
-		} else {
+		} else if !durations.MatchString(rule) {
 			return fmt.Errorf("%s: there is no JSON Schema for the CEL rule %s", path, rule)
 		}
 	}
