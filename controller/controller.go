@@ -48,6 +48,9 @@ type Options struct {
 	ProfileAddress string
 	// CacheDir keeps schemas and answers of registries between runs; empty keeps none.
 	CacheDir string
+	// StateDir keeps which findings were told from one process to the next; empty keeps
+	// nothing.
+	StateDir string
 	// Log is told what happens.
 	Log *slog.Logger
 }

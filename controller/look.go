@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"path"
 	"runtime/debug"
@@ -43,7 +42,6 @@ const (
 // kept is what a look leaves for the next.
 type kept struct {
 	uid     types.UID
-	log     *slog.Logger
 	view    *mirror.View
 	changes changes
 
@@ -98,7 +96,7 @@ func failed(reason string, err error) outcome {
 // may have changed.
 func (r *reconciler) look(ctx context.Context, b *v1alpha1.Baseline) outcome {
 	if b.Spec.Suspend {
-		r.forget(client.ObjectKeyFromObject(b))
+		r.forget(client.ObjectKeyFromObject(b), suspended)
 		return outcome{suspended: true, whole: true}
 	}
 	spec := v1alpha1.Default(*b).Spec
@@ -247,7 +245,7 @@ func (r *reconciler) whole(ctx context.Context, k *kept, pass *inspect.Pass, o o
 	}
 	k.pass, o.report = pass, &found
 	debug.FreeOSMemory() // a whole pass takes a multiple of what stays
-	k.board.update(k.log, found)
+	k.board.update(found)
 	return o
 }
 
@@ -260,7 +258,7 @@ func (k *kept) update(ctx context.Context, changed change) outcome {
 // judge adopts a judgement that has ended, and begins one that is due.
 func (k *kept) judge(ctx context.Context) {
 	if found, ok := k.judging.take(); ok {
-		if k.judging.settled(found, k.board.open) {
+		if k.judging.settled(found, k.board) {
 			k.last = k.updated(k.pass.Adopt(found), nil, k.judging.since)
 		} else {
 			k.judging.due = time.Now().Add(settle)
@@ -281,7 +279,7 @@ func (k *kept) updated(found report.Report, err error, since time.Time) outcome 
 	}
 	o := k.last
 	o.report, o.since = &found, since
-	k.board.update(k.log, found)
+	k.board.update(found)
 	return o
 }
 
@@ -344,7 +342,7 @@ func (r *reconciler) report(ctx context.Context, k *kept, pass *inspect.Pass) (r
 
 // settle judges again until it is settled.
 func (k *kept) settle(ctx context.Context, pass *inspect.Pass, found report.Report) (report.Report, error) {
-	for outcome := pass.Outcome(); !k.judging.settled(outcome, k.board.open); {
+	for outcome := pass.Outcome(); !k.judging.settled(outcome, k.board); {
 		select {
 		case <-time.After(settle):
 		case <-ctx.Done():

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,7 @@ type reconciler struct {
 	queue  atomic.Pointer[workqueue.TypedRateLimitingInterface[reconcile.Request]]
 	rules  []string // all there are
 	cache  string
+	state  string
 	log    *slog.Logger
 
 	metrics *meters
@@ -63,7 +65,7 @@ func newReconciler(ctx context.Context, manager ctrl.Manager, config *rest.Confi
 	}
 	r := &reconciler{
 		client: manager.GetClient(), reader: manager.GetAPIReader(), events: manager.GetEventRecorder(name),
-		mirror: m, cache: o.CacheDir, log: o.Log, metrics: newMeters(), kept: map[types.NamespacedName]*kept{},
+		mirror: m, cache: o.CacheDir, state: o.StateDir, log: o.Log, metrics: newMeters(), kept: map[types.NamespacedName]*kept{},
 	}
 	for _, help := range reference {
 		r.rules = append(r.rules, string(help.Rule))
@@ -93,7 +95,7 @@ func (r *reconciler) take(_ context.Context, queue workqueue.TypedRateLimitingIn
 func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	var b v1alpha1.Baseline
 	if err := r.client.Get(ctx, request.NamespacedName, &b); apierrors.IsNotFound(err) {
-		r.forget(request.NamespacedName) // what it governed is left alone
+		r.forget(request.NamespacedName, gone) // what it governed is left alone
 		return ctrl.Result{}, nil
 	} else if err != nil {
 		return ctrl.Result{}, fmt.Errorf("reading the Baseline: %w", err)
@@ -145,8 +147,8 @@ func (r *reconciler) keep(b *v1alpha1.Baseline) *kept {
 	if k != nil && k.uid == b.UID {
 		return k
 	}
-	r.forget(key)
-	k = &kept{uid: b.UID, log: r.log.With("namespace", b.Namespace, "baseline", b.Name)}
+	r.forget(key, gone)
+	k = &kept{uid: b.UID, board: newBoard(r.log.With("namespace", b.Namespace, "baseline", b.Name), r.boardFile(b.UID))}
 	k.wake = func() { (*r.queue.Load()).Add(reconcile.Request{NamespacedName: key}) }
 	k.view = r.mirror.View(func(ids ...object.ID) {
 		k.changes.add(ids...)
@@ -168,11 +170,30 @@ func (r *reconciler) hurry(key types.NamespacedName) {
 	}
 }
 
-// forget leaves nothing of a Baseline.
-func (r *reconciler) forget(key types.NamespacedName) {
+// boardFile is where a Baseline's board is kept.
+func (r *reconciler) boardFile(of types.UID) string {
+	if r.state == "" {
+		return ""
+	}
+	return filepath.Join(r.state, "board-"+string(of)+".json")
+}
+
+// fate is why a Baseline is not looked at any more.
+type fate int
+
+const (
+	gone fate = iota
+	suspended
+)
+
+// forget leaves nothing of a Baseline; of one that is suspended what was told.
+func (r *reconciler) forget(key types.NamespacedName, why fate) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if k := r.kept[key]; k != nil {
+		if why == gone {
+			k.board.forget()
+		}
 		k.judging.cancel()
 		k.view.Close()
 	}

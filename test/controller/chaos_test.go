@@ -215,7 +215,8 @@ func (c *chaos) fresh(baseline string) []string {
 	return all
 }
 
-// told are the findings that the running controller has told and not taken back, sorted.
+// told are the findings that controllers have told and not taken back, sorted; one that was
+// told twice, by one that was killed and the next, is there twice.
 func (c *chaos) told() []string {
 	open := map[string]int{}
 	for line := range strings.Lines(c.log.String()) {

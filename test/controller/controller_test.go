@@ -48,11 +48,12 @@ type world struct {
 	repo      *gitsourcetest.Repo
 	server    *gitsourcetest.Server
 	down      atomic.Bool // the server answers nobody
-	log       *syncBuffer // of the one that runs
+	log       *syncBuffer // of all that have run
 	kube      string      // by which it reaches the API server
 	metrics   string      // address
 	probes    string
 	hooks     string
+	state     string // a folder that outlives the process
 	profileAt string
 	process   *exec.Cmd
 	ended     chan struct{}
@@ -74,7 +75,7 @@ func prepare(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{TB: t, admin: env.User(t, "admin", "system:masters"), repo: gitsourcetest.NewRepo(t)}
+	w := &world{TB: t, state: t.TempDir(), admin: env.User(t, "admin", "system:masters"), repo: gitsourcetest.NewRepo(t)}
 	w.server = gitsourcetest.Serve(t, w.repo, gitsourcetest.ServerOptions{Intercept: func(answer http.ResponseWriter, _ *http.Request) bool {
 		if w.down.Load() {
 			http.Error(answer, "down for maintenance", http.StatusServiceUnavailable)
@@ -94,8 +95,10 @@ func (w *world) start() {
 	if w.kube == "" {
 		w.kube = env.User(w, account, "system:serviceaccounts", "system:serviceaccounts:"+system, "system:authenticated").Kubeconfig
 	}
-	w.log = &syncBuffer{}
-	w.process = exec.Command(plumbline, "controller", "--leader-elect", "--lease-namespace", system, "--metrics-address", w.metrics, "--probe-address", w.probes, "--profile-address", w.profileAt, "--webhook-address", w.hooks, "--cache-dir", w.TempDir())
+	if w.log == nil {
+		w.log = &syncBuffer{}
+	}
+	w.process = exec.Command(plumbline, "controller", "--leader-elect", "--lease-namespace", system, "--metrics-address", w.metrics, "--probe-address", w.probes, "--profile-address", w.profileAt, "--webhook-address", w.hooks, "--cache-dir", w.TempDir(), "--state-dir", w.state)
 	w.process.Env = append(os.Environ(), "KUBECONFIG="+w.kube)
 	w.process.Stderr = w.log
 	if err := w.process.Start(); err != nil {
