@@ -159,7 +159,7 @@ func (w *walker) ownedItem(p place, list *keyedList, item any) place {
 // than itemKey does, such as with escapes or another order of keys: from our
 // spelling to theirs.
 func (w *walker) respelled(list *keyedList, fields map[string]any) map[string]string {
-	at := reflect.ValueOf(fields).Pointer()
+	at := recordsOf{reflect.ValueOf(fields).Pointer(), list}
 	if known, ok := w.spellings[at]; ok {
 		return known
 	}
@@ -171,10 +171,17 @@ func (w *walker) respelled(list *keyedList, fields map[string]any) map[string]st
 		}
 	}
 	if w.spellings == nil {
-		w.spellings = map[uintptr]map[string]string{}
+		w.spellings = map[recordsOf]map[string]string{}
 	}
 	w.spellings[at] = spellings
 	return spellings
+}
+
+// recordsOf are an owner's records of a list's items. Two lists may share them, where
+// they are spelled alike.
+type recordsOf struct {
+	fields uintptr
+	list   *keyedList
 }
 
 // canonicalKey spells the key of an item's record as itemKey does; "" for what

@@ -30,7 +30,7 @@ type walker struct {
 
 	rewrites []Rewritten // see Diff.Rewritten
 
-	spellings map[uintptr]map[string]string // of items' records; see respelled
+	spellings map[recordsOf]map[string]string // see respelled
 
 	stored Stored // what the server makes of the declared object, once it was asked
 	unsure []Path // what was kept quiet and the server could tell more of
