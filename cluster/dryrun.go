@@ -234,8 +234,16 @@ func (r *DryRun) apply(ctx context.Context, q question, key string) (answered, e
 	if err != nil || content["kind"] != q.in.resource.Kind {
 		return answered{}, failure{fmt.Errorf("asking for a dry run of %s: %w", q.declared.ID, errForeign)}
 	}
-	delete(object.Map(content, "metadata"), "managedFields")
-	return answered{Content: content}, nil
+	return answered{Content: withoutRecords(content)}, nil
+}
+
+// withoutRecords returns an object's content without the records of who wrote it.
+func withoutRecords(content map[string]any) map[string]any {
+	metadata := maps.Clone(object.Map(content, "metadata")) // it may be a part of what others hold
+	delete(metadata, "managedFields")
+	content = maps.Clone(content)
+	content["metadata"] = metadata
+	return content
 }
 
 // LackError says that the user may not ask for dry runs of a resource, which takes

@@ -190,6 +190,7 @@ func readPage(data []byte, g group) (page, error) {
 		if !ok {
 			return page{}, errForeign
 		}
+		content = maps.Clone(content) // it may be a part of what others hold
 		content["apiVersion"], content["kind"] = apiVersion(r), r.Kind
 		o, err := object.FromContent(content)
 		if err != nil {
