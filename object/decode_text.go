@@ -17,13 +17,11 @@ type textDecoder struct {
 	text  []byte
 	at    int
 	depth int
-	names map[string]string // the keys so far, of this object and others: most come again
+	names map[string]*member // the keys so far, of this object and others: most come again
+	kept  int                // bytes of text that their values were read from
 }
 
-// maxNames bounds the keys that are remembered.
-const maxNames = 10_000
-
-var textDecoders = pool[*textDecoder]{make: func() *textDecoder { return &textDecoder{names: map[string]string{}} }}
+var textDecoders = pool[*textDecoder]{make: func() *textDecoder { return &textDecoder{names: map[string]*member{}} }}
 
 // read decodes an object of a file.
 func (d *textDecoder) read(r Raw) (map[string]any, error) {
@@ -43,7 +41,8 @@ func (d *textDecoder) read(r Raw) (map[string]any, error) {
 
 // DecodeJSON decodes a JSON object as Decode does, without a place for what is wrong:
 // whole numbers that fit are int64, others float64. Of a name that comes twice the last
-// counts, as to the API server. The error quotes nothing of the text.
+// counts, as to the API server. What is spelled alike may be one and the same, in one
+// object and in others. The error quotes nothing of the text.
 func DecodeJSON(text []byte) (map[string]any, error) {
 	if !jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true)) {
 		return nil, errNotJSON
@@ -58,11 +57,12 @@ var errNotJSON = errors.New("not a JSON object")
 
 // object decodes the text.
 func (d *textDecoder) object() (map[string]any, error) {
-	if len(d.names) > maxNames {
+	if len(d.names) > maxNames || d.kept > maxKept {
 		clear(d.names)
+		d.kept = 0
 	}
 	d.at, d.depth = 0, 0
-	value, err := d.value()
+	value, err := d.value(new(member))
 	if err != nil {
 		return nil, err
 	}
@@ -85,16 +85,31 @@ func (d *textDecoder) next() byte {
 	return 0
 }
 
-func (d *textDecoder) value() (any, error) {
-	switch d.next() {
+// value reads what stands behind a name, or as an item of a list that does.
+func (d *textDecoder) value(of *member) (any, error) {
+	if c := d.next(); c != '{' && c != '[' && c != '"' {
+		return d.word()
+	}
+	if known, ok := of.find(d.text[d.at:]); ok {
+		d.at += len(known.text)
+		return known.value, nil
+	}
+	begin := d.at
+	value, err := d.unknown(of)
+	if err == nil {
+		d.kept += of.remember(d.text[begin:d.at], value)
+	}
+	return value, err
+}
+
+func (d *textDecoder) unknown(of *member) (any, error) {
+	switch d.text[d.at] {
 	case '{':
 		return d.mapping()
 	case '[':
-		return d.list()
-	case '"':
-		return d.string()
+		return d.list(of)
 	default:
-		return d.word()
+		return d.string()
 	}
 }
 
@@ -112,16 +127,16 @@ func (d *textDecoder) mapping() (any, error) {
 			return errChanged
 		}
 		d.at++
-		m[name], err = d.value()
+		m[name.name], err = d.value(name)
 		return err
 	})
 	return m, err
 }
 
-func (d *textDecoder) list() (any, error) {
+func (d *textDecoder) list(of *member) (any, error) {
 	list := []any{}
 	err := d.children(']', func() error {
-		v, err := d.value()
+		v, err := d.value(of)
 		list = append(list, v)
 		return err
 	})
@@ -165,7 +180,7 @@ func (d *textDecoder) quoted() ([]byte, error) {
 	return nil, errChanged
 }
 
-func (d *textDecoder) string() (string, error) {
+func (d *textDecoder) string() (any, error) {
 	quoted, err := d.quoted()
 	if err != nil {
 		return "", err
@@ -173,17 +188,18 @@ func (d *textDecoder) string() (string, error) {
 	return unquote(quoted)
 }
 
-func (d *textDecoder) name() (string, error) {
+func (d *textDecoder) name() (*member, error) {
 	quoted, err := d.quoted()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	if name, ok := d.names[string(quoted)]; ok {
-		return name, nil
+	if known, ok := d.names[string(quoted)]; ok {
+		return known, nil
 	}
 	name, err := unquote(quoted)
-	d.names[string(quoted)] = name
-	return name, err
+	m := &member{name: name}
+	d.names[string(quoted)] = m
+	return m, err
 }
 
 func unquote(quoted []byte) (string, error) {

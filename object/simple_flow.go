@@ -159,11 +159,15 @@ func doubleQuoted(text string) (value, behind string, ok bool) {
 	return "", "", false
 }
 
-// isText says whether what stands without quotes is a text. The library knows; what
-// begins with most letters is nothing else to it.
+// isText says whether what stands without quotes is a text. The library knows; of what
+// begins with a letter it takes but a few words for anything else.
 func (s *simple) isText(text string) bool {
-	if isAlphanumeric(text[0]) && text[0] > '9' && !strings.Contains("yntfo", strings.ToLower(text[:1])) {
-		return true
+	if isAlphanumeric(text[0]) && text[0] > '9' {
+		switch strings.ToLower(text[:min(len(text), 6)]) {
+		case "y", "yes", "n", "no", "on", "off", "true", "false", "null":
+		default:
+			return true
+		}
 	}
 	s.scalar = yaml.Node{Kind: yaml.ScalarNode, Value: text}
 	return s.scalar.ShortTag() == "!!str"
@@ -172,12 +176,12 @@ func (s *simple) isText(text string) bool {
 // resolve returns the value of what stands without quotes: what the library takes
 // it for.
 func (s *simple) resolve(text string) any {
-	if s.isText(text) {
-		return text
-	}
 	if len(text) < 19 && isDecimal(text) {
 		n, _ := strconv.ParseInt(text, 10, 64) // which fits
 		return n
+	}
+	if s.isText(text) {
+		return text
 	}
 	s.scalar.Tag = s.scalar.ShortTag()
 	switch s.scalar.Tag {

@@ -1,0 +1,85 @@
+package object
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func newTextDecoder(t *testing.T) func(text string) map[string]any {
+	t.Helper()
+	d := textDecoders.make()
+	return func(text string) map[string]any {
+		d.text = []byte(text)
+		content, err := d.object()
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		return content
+	}
+}
+
+// TestSharedJSON wants what is spelled alike to be held once, of one object and of
+// several.
+func TestSharedJSON(t *testing.T) {
+	t.Parallel()
+	decode := newTextDecoder(t)
+	a := decode(`{"n": 1, "ports": [{"port": 80}, {"port": 80}], "fieldsV1": {"f:a": {` + strings.Repeat(" ", 2*maxOne) + `}}}`)
+	b := decode(`{"n": 2, "fieldsV1": {"f:a": {` + strings.Repeat(" ", 2*maxOne) + `}}, "ports": [{"port": 81}, {"port": 80}]}`)
+	ports := List(a, "ports")
+	ports[0].(map[string]any)["shared"] = true
+	for _, port := range []any{ports[1], List(b, "ports")[1]} {
+		if port.(map[string]any)["shared"] != true {
+			t.Error("ports that are spelled alike are held twice")
+		}
+	}
+	Map(a, "fieldsV1")["shared"] = true
+	if Map(b, "fieldsV1")["shared"] != true {
+		t.Error("records that are spelled alike are held twice")
+	}
+}
+
+// TestUnlikeJSON wants what only begins alike to be read for itself.
+func TestUnlikeJSON(t *testing.T) {
+	t.Parallel()
+	decode := newTextDecoder(t)
+	for range 2 {
+		for text, want := range map[string]any{
+			`""`: "", `"a"`: "a", `"a\""`: `a"`, `"a\\"`: `a\`, `"a\\\""`: `a\"`, `"ab"`: "ab", `1`: int64(1), `12`: int64(12), `null`: nil,
+			`{}`: map[string]any{}, `{"v":1}`: map[string]any{"v": int64(1)}, `{"v":12}`: map[string]any{"v": int64(12)}, `{"v":{}}`: map[string]any{"v": map[string]any{}},
+			`[]`: []any{}, `[[]]`: []any{[]any{}}, `[[],[]]`: []any{[]any{}, []any{}}, `["a"]`: []any{"a"}, `["a","ab"]`: []any{"a", "ab"},
+		} {
+			if got := decode(`{"v":` + text + `}`)["v"]; !reflect.DeepEqual(got, want) {
+				t.Errorf("%s is read as %#v", text, got)
+			}
+		}
+	}
+}
+
+// TestRememberedJSON wants no more to be remembered than may be, whatever comes.
+func TestRememberedJSON(t *testing.T) {
+	t.Parallel()
+	d := textDecoders.make()
+	for i := range 20_000 {
+		d.text = fmt.Appendf(nil, `{"a%d": "%0400d", "b": ["%0400d"], "fieldsV1": {"%030000d": {}}, "c": "%01000d"}`, i, i, i, i, i)
+		if _, err := d.object(); err != nil {
+			t.Fatal(err)
+		}
+		if i%1000 > 0 {
+			continue
+		}
+		kept := 0
+		for _, m := range d.names {
+			if len(m.again) > maxAgain {
+				t.Errorf("%d values of %s", len(m.again), m.name)
+			}
+			for _, known := range m.again {
+				kept += len(known.text)
+			}
+		}
+		if kept != d.kept || kept > maxKept+len(d.text) || len(d.names) > maxNames+4 {
+			t.Errorf("after %d objects %d names and %d bytes are remembered, counted as %d", i+1, len(d.names), kept, d.kept)
+		}
+	}
+}
