@@ -164,7 +164,7 @@ type pass struct {
 // settles those that need no reading. It returns the others.
 func (p *pass) place(declared []object.Object) []object.Object {
 	var wanted []object.Object
-	seen := map[object.ID]object.Position{}
+	seen := make(map[object.ID]object.Position, len(declared))
 	for _, d := range declared {
 		d, err := p.placed(d)
 		// Where an object of an unknown kind would live is unknown too, unless it

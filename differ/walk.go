@@ -47,7 +47,7 @@ func newWalker(live object.Object, t Type, o Options) *walker {
 		secret:  live.ID.Group == "" && live.ID.Kind == "Secret",
 		pod:     live.ID.Group == "" && live.ID.Kind == "Pod",
 		builtin: kinds().Recognizes(gvk(live.ID)),
-		path:    make([]step, 0, 16), stack: make([]map[string]any, 0, 256),
+		path:    make([]step, 0, 16), stack: make([]map[string]any, 0, 64),
 	}
 }
 

@@ -106,7 +106,7 @@ func (t *tree) bound() {
 // further one. To kustomize, no namespace and "default" are the same.
 func unique(objects []object.Object, kustomized bool) ([]object.Object, []error) {
 	first := make(map[object.ID]object.Object, len(objects))
-	var kept []object.Object
+	kept := make([]object.Object, 0, len(objects))
 	var errs []error
 	for _, o := range objects {
 		id := o.ID
