@@ -62,7 +62,7 @@ func (d *textDecoder) object() (map[string]any, error) {
 		d.kept = 0
 	}
 	d.at, d.depth = 0, 0
-	value, err := d.value(new(member))
+	value, err := d.value(newMember(""))
 	if err != nil {
 		return nil, err
 	}
@@ -90,9 +90,9 @@ func (d *textDecoder) value(of *member) (any, error) {
 	if c := d.next(); c != '{' && c != '[' && c != '"' {
 		return d.word()
 	}
-	if known, ok := of.find(d.text[d.at:]); ok {
-		d.at += len(known.text)
-		return known.value, nil
+	if known, length := of.find(d.text[d.at:]); length > 0 {
+		d.at += length
+		return known, nil
 	}
 	begin := d.at
 	value, err := d.unknown(of)
@@ -197,7 +197,7 @@ func (d *textDecoder) name() (*member, error) {
 		return known, nil
 	}
 	name, err := unquote(quoted)
-	m := &member{name: name}
+	m := newMember(name)
 	d.names[string(quoted)] = m
 	return m, err
 }
