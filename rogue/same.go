@@ -1,5 +1,7 @@
 package rogue
 
+import "plumbline.dev/plumbline/object"
+
 // same compares two JSON values. Null, an empty list and an empty mapping are as
 // good as nothing.
 func same(a, b any) bool {
@@ -9,13 +11,13 @@ func same(a, b any) bool {
 			return blank(a)
 		}
 		b, ok := b.(map[string]any)
-		return ok && sameFields(a, b)
+		return ok && (object.IsOne(a, b) || sameFields(a, b))
 	case []any:
 		if b == nil {
 			return len(a) == 0
 		}
 		b, ok := b.([]any)
-		return ok && sameItems(a, b)
+		return ok && (object.IsOne(a, b) || sameItems(a, b))
 	case nil:
 		return blank(b)
 	case int64, float64, int:

@@ -152,10 +152,10 @@ func same(a, b any) bool {
 	switch a := a.(type) {
 	case map[string]any:
 		b, ok := b.(map[string]any)
-		return ok && sameFields(a, b)
+		return ok && (object.IsOne(a, b) || sameFields(a, b))
 	case []any:
 		b, ok := b.([]any)
-		return ok && slices.EqualFunc(a, b, same)
+		return ok && (object.IsOne(a, b) || slices.EqualFunc(a, b, same))
 	default:
 		switch b.(type) {
 		case map[string]any, []any:

@@ -23,7 +23,7 @@ import (
 // are read. It is a list for whoever wants to know: a rendering fetches none of them.
 // Errors, joined, tell of files that could not be read.
 func Kustomizations(fsys fs.FS, dir string) ([]Reference, error) {
-	w := &walker{fsys: fsys, seen: map[string]bool{}}
+	w := &walker{fsys: fsys, seen: map[string]bool{}, plain: map[string]bool{}}
 	w.dir(path.Clean(dir))
 	return w.found, errors.Join(w.errs...)
 }
@@ -31,6 +31,7 @@ func Kustomizations(fsys fs.FS, dir string) ([]Reference, error) {
 type walker struct {
 	fsys  fs.FS
 	seen  map[string]bool
+	plain map[string]bool // files that a directory was seen to have
 	found []Reference
 	errs  []error
 }
@@ -51,6 +52,11 @@ func (w *walker) dir(dir string) {
 		return
 	}
 	var below []string
+	for _, e := range entries {
+		if e.Type().IsRegular() {
+			w.plain[path.Join(dir, e.Name())] = true
+		}
+	}
 	for _, e := range entries {
 		switch name := e.Name(); {
 		case name == "kustomization.yaml" || name == "kustomization.yml" || name == "Kustomization":
@@ -174,13 +180,13 @@ func (w *walker) build(name, list string, entry *yaml.Node) {
 		return
 	}
 	target := path.Join(path.Dir(name), entry.Value)
-	info, err := fs.Stat(w.fsys, target)
+	isDir, err := w.isDir(target)
 	switch {
 	case !fs.ValidPath(target) || errors.Is(err, fs.ErrNotExist):
 		// A rendering says so.
 	case err != nil:
 		w.fail(name, entry.Line, err)
-	case info.IsDir():
+	case isDir:
 		w.dir(target)
 	case list == "generators" || list == "transformers" || list == "validators":
 		if !w.seen[target] {
@@ -188,6 +194,14 @@ func (w *walker) build(name, list string, entry *yaml.Node) {
 			w.inflate(target, list, 0, w.documents(target))
 		}
 	}
+}
+
+func (w *walker) isDir(name string) (bool, error) {
+	if w.plain[name] {
+		return false, nil
+	}
+	info, err := fs.Stat(w.fsys, name)
+	return err == nil && info.IsDir(), err
 }
 
 // inflate notes the charts of plugins' configurations. Those that stand in the
