@@ -15,9 +15,25 @@ const (
 	patience = 64
 )
 
-// member is a member of JSON objects: its name, and values that stood behind it,
-// themselves or as items of a list. Most of what thousands of objects say they say in
-// the same words.
+// memory is what is remembered of what was read. Most of what thousands of objects say
+// they say in the same words: ports, probes, security contexts.
+type memory struct {
+	members map[string]*member
+	kept    int // bytes of text
+}
+
+var memories = pool[*memory]{make: func() *memory { return &memory{members: map[string]*member{}} }}
+
+// tidy makes room where there is too much.
+func (m *memory) tidy() {
+	if len(m.members) > maxNames || m.kept > maxKept {
+		clear(m.members)
+		m.kept = 0
+	}
+}
+
+// member is a member of objects: its name, and values that stood behind it, themselves
+// or as items of a list.
 type member struct {
 	name   string
 	limit  int // of a value's text that is remembered
@@ -42,10 +58,9 @@ func newMember(name string) *member {
 	return m
 }
 
-// find returns the value with which a text begins, and its length, where it has stood
-// here before. It need not be known where it ends: as it ends with its quote or bracket,
-// no spelling is the beginning of another.
-func (m *member) find(text []byte) (value any, length int) {
+// find returns the value with which a text begins, and the length of that, where it has
+// stood here before.
+func find[T string | []byte](m *member, text T) (value any, length int) {
 	at := m.next
 	for range m.again {
 		if at >= len(m.again) {
@@ -65,24 +80,25 @@ func (m *member) find(text []byte) (value any, length int) {
 	return nil, 0
 }
 
-// remember keeps a value, in the place of an older one if there are many, and returns by
-// how many bytes more is kept.
-func (m *member) remember(text []byte, value any) int {
+// wants tells whether a value that is new is to be remembered.
+func (m *member) wants(length int) bool {
 	m.left--
-	if len(text) > m.limit || m.left < 0 && m.left%patience != 0 {
-		return 0
+	return length <= m.limit && (m.left >= 0 || m.left%patience == 0)
+}
+
+// remember keeps a value, in the place of an older one if there are many.
+func (m *memory) remember(of *member, text string, value any) {
+	known := spelling{text: text, value: value}
+	m.kept += len(text)
+	if len(of.again) < maxAgain {
+		of.again = append(of.again, known)
+		return
 	}
-	known := spelling{text: string(text), value: value}
-	if len(m.again) < maxAgain {
-		m.again = append(m.again, known)
-		return len(text)
+	for of.again[of.oldest].came == 2 {
+		of.again[of.oldest].came = 1
+		of.oldest = (of.oldest + 1) % maxAgain
 	}
-	for m.again[m.oldest].came == 2 {
-		m.again[m.oldest].came = 1
-		m.oldest = (m.oldest + 1) % maxAgain
-	}
-	more := len(text) - len(m.again[m.oldest].text)
-	m.again[m.oldest] = known
-	m.oldest = (m.oldest + 1) % maxAgain
-	return more
+	m.kept -= len(of.again[of.oldest].text)
+	of.again[of.oldest] = known
+	of.oldest = (of.oldest + 1) % maxAgain
 }

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 func newTextDecoder(t *testing.T) func(text string) map[string]any {
@@ -40,6 +42,45 @@ func TestSharedJSON(t *testing.T) {
 	}
 }
 
+// FuzzAgain wants what is read not to depend on what was read before.
+func FuzzAgain(f *testing.F) {
+	for _, texts := range [][2]string{
+		{"  b: 1\n", "  b: 1\n  c: 2\n"}, {"  b: 1\n", "  b: 1\n# c\n  d: 2\n"}, {"  b: 1\n", "  b: 1\n\n"}, {"  b: 1", "  b: 12\n"}, {"  b: 1\n", "  b: 1\n---\n" + header},
+		{"  b: |\n    c\n", "  b: |\n    c\n    # d\n"}, {"  b: |\n    c\n", "  b: |\n    c\n\n    d\n"}, {"  b: |\n    c\n# d\n", "  b: |\n    c\n# d\n    e\n"},
+		{"  b:\n  - c\n", "  b:\n  - c\n  - d\n"}, {"- b: 1\n", "- b: 1\n  c: 2\n- b: 1\n"}, {"- - b: 1\n", "- b: 1\n- - b: 1\n"}, {"  b:\n    c: 1\n", "  b:\n    c: 1\n   d: 2\n"},
+		{"  b: 1\n", "  b: 1\n- c"}, {"- b:\n  - c: 1\n", "- b:\n  - c: 1\n  d: 1\n"}, {"  b:\n    c: 1\n", "    c: 1\n"}, {"  b: 1\na: 2\n", "  b: 1\n"},
+		{`{"a":{"b":[1]},"c":["a"]}`, `{"c":["a","b"],"a":{"b":[1],"c":"\""},"b":[1]}`}, {`{"a":["",{}]}`, `{"a":["",{},"\\",{"a":""}]}`},
+	} {
+		f.Add(texts[0], texts[1])
+	}
+	f.Fuzz(func(t *testing.T, first, second string) {
+		yaml := memories.make()
+		var got, want []Object
+		var ok, alone bool
+		for _, text := range []string{first, second, first + second} {
+			text = header + "a:\n" + text
+			got, ok = decodeSimple("f.yaml", []byte(text), yaml)
+			want, alone = decodeSimple("f.yaml", []byte(text), memories.make())
+			if ok != alone || !reflect.DeepEqual(got, want) {
+				t.Errorf("%v, and alone %v: %v, and alone %v\n%s", ok, alone, got, want, text)
+			}
+		}
+		json := textDecoders.make()
+		for _, text := range []string{first, second} {
+			if !jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true)) {
+				return
+			}
+			other := textDecoders.make()
+			json.text, other.text = []byte(text), []byte(text)
+			got, err := json.object()
+			want, alone := other.object()
+			if (err != nil) != (alone != nil) || !reflect.DeepEqual(got, want) {
+				t.Errorf("%v, and alone %v: %v, and alone %v\n%s", err, alone, got, want, text)
+			}
+		}
+	})
+}
+
 // TestUnlikeJSON wants what only begins alike to be read for itself.
 func TestUnlikeJSON(t *testing.T) {
 	t.Parallel()
@@ -62,7 +103,7 @@ func TestRememberedJSON(t *testing.T) {
 	t.Parallel()
 	d := textDecoders.make()
 	for i := range 20_000 {
-		d.text = fmt.Appendf(nil, `{"a%d": "%0400d", "b": ["%0400d"], "fieldsV1": {"%030000d": {}}, "c": "%01000d"}`, i, i, i, i, i)
+		d.text = fmt.Appendf(nil, `{"a%d": "%0*d", "b": ["%0400d"], "fieldsV1": {"%01000d": {}}, "c": "%01000d"}`, i, i%200, i, i, i, i)
 		if _, err := d.object(); err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +111,7 @@ func TestRememberedJSON(t *testing.T) {
 			continue
 		}
 		kept := 0
-		for _, m := range d.names {
+		for _, m := range d.members {
 			if len(m.again) > maxAgain {
 				t.Errorf("%d values of %s", len(m.again), m.name)
 			}
@@ -78,8 +119,8 @@ func TestRememberedJSON(t *testing.T) {
 				kept += len(known.text)
 			}
 		}
-		if kept != d.kept || kept > maxKept+len(d.text) || len(d.names) > maxNames+4 {
-			t.Errorf("after %d objects %d names and %d bytes are remembered, counted as %d", i+1, len(d.names), kept, d.kept)
+		if kept != d.kept || kept > maxKept+len(d.text) || len(d.members) > maxNames+4 {
+			t.Errorf("after %d objects %d names and %d bytes are remembered, counted as %d", i+1, len(d.members), kept, d.kept)
 		}
 	}
 }

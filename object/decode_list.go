@@ -110,7 +110,9 @@ func simpleItem(text []byte) (map[string]any, bool) {
 	if !simpleBytes(text) {
 		return nil, false
 	}
-	s := simple{behind: withoutDash(text)}
+	m := memories.get()
+	defer memories.put(m)
+	s := newSimple(withoutDash(text), m)
 	s.next()
 	return s.document()
 }

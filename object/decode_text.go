@@ -14,14 +14,13 @@ import (
 // known to be right: whoever found it has read all of it. It is read again without
 // a word about what would be wrong, which takes half the time.
 type textDecoder struct {
-	text  []byte
-	at    int
-	depth int
-	names map[string]*member // the keys so far, of this object and others: most come again
-	kept  int                // bytes of text that their values were read from
+	text    []byte
+	at      int
+	depth   int
+	*memory // by names with their quotes
 }
 
-var textDecoders = pool[*textDecoder]{make: func() *textDecoder { return &textDecoder{names: map[string]*member{}} }}
+var textDecoders = pool[*textDecoder]{make: func() *textDecoder { return &textDecoder{memory: memories.make()} }}
 
 // read decodes an object of a file.
 func (d *textDecoder) read(r Raw) (map[string]any, error) {
@@ -57,10 +56,7 @@ var errNotJSON = errors.New("not a JSON object")
 
 // object decodes the text.
 func (d *textDecoder) object() (map[string]any, error) {
-	if len(d.names) > maxNames || d.kept > maxKept {
-		clear(d.names)
-		d.kept = 0
-	}
+	d.tidy()
 	d.at, d.depth = 0, 0
 	value, err := d.value(newMember(""))
 	if err != nil {
@@ -90,14 +86,16 @@ func (d *textDecoder) value(of *member) (any, error) {
 	if c := d.next(); c != '{' && c != '[' && c != '"' {
 		return d.word()
 	}
-	if known, length := of.find(d.text[d.at:]); length > 0 {
+	// It need not be known where the value ends: as it ends with its quote or bracket, no
+	// value's text is the beginning of another's.
+	if known, length := find(of, d.text[d.at:]); length > 0 {
 		d.at += length
 		return known, nil
 	}
 	begin := d.at
 	value, err := d.unknown(of)
-	if err == nil {
-		d.kept += of.remember(d.text[begin:d.at], value)
+	if err == nil && of.wants(d.at-begin) {
+		d.remember(of, string(d.text[begin:d.at]), value)
 	}
 	return value, err
 }
@@ -193,12 +191,12 @@ func (d *textDecoder) name() (*member, error) {
 	if err != nil {
 		return nil, err
 	}
-	if known, ok := d.names[string(quoted)]; ok {
+	if known, ok := d.members[string(quoted)]; ok {
 		return known, nil
 	}
 	name, err := unquote(quoted)
 	m := newMember(name)
-	d.names[string(quoted)] = m
+	d.members[string(quoted)] = m
 	return m, err
 }
 

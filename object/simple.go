@@ -13,17 +13,16 @@ import (
 // the YAML library takes, and FuzzDecodeSimple holds it to make the same. Mappings that
 // are spelled alike may be one and the same, in one object and in others.
 func DecodeSimple(file string, data []byte) ([]Object, bool) {
-	shared := mappings.get()
-	defer mappings.put(shared)
-	return decodeSimple(file, data, shared)
+	m := memories.get()
+	defer memories.put(m)
+	return decodeSimple(file, data, m)
 }
 
-func decodeSimple(file string, data []byte, shared sharedMappings) ([]Object, bool) {
+func decodeSimple(file string, data []byte, m *memory) ([]Object, bool) {
 	if !simpleBytes(data) {
 		return nil, false
 	}
-	s := simple{all: string(data), shared: shared}
-	s.behind = s.all
+	s := newSimple(string(data), m)
 	var objects []Object
 	for s.behind != "" && !s.refused {
 		s.next()
@@ -47,7 +46,7 @@ func decodeSimple(file string, data []byte, shared sharedMappings) ([]Object, bo
 
 // document reads the mapping that begins at the current line.
 func (s *simple) document() (map[string]any, bool) {
-	content, ok := s.node(-1).(map[string]any)
+	content, ok := s.node(-1, newMember("")).(map[string]any)
 	return content, ok && !s.refused && s.column < 0
 }
 
@@ -73,43 +72,51 @@ type simple struct {
 	flows   int       // the flow collections that it is within
 	scalar  yaml.Node // for the library to tell the type of a text
 
-	all    string         // the whole text
-	begin  int            // of the current line, within all; its end where there is none
-	shared sharedMappings // nil where nothing is shared
+	all   string // the whole text
+	begin int    // of the current line, within all; its end where there is none
+	*memory
 }
 
-// sharedMappings are mappings by the text that they were read from, and the column at
-// which they stand. Most of what thousands of manifests say they say in
-// the same words: ports, probes, security contexts.
-type sharedMappings map[spelled]map[string]any
-
-type spelled struct {
-	text   string
-	column int
+func newSimple(text string, m *memory) simple {
+	m.tidy()
+	return simple{all: text, behind: text, memory: m}
 }
 
-var mappings = pool[sharedMappings]{make: func() sharedMappings { return sharedMappings{} }}
-
-const (
-	maxShared     = 4096 // mappings that are remembered at once
-	maxSharedText = 512  // of each, in bytes
-)
-
-// share returns the mapping that was first read from the same text, which begins with
-// the line at an offset and ends before the current one.
-func (s *simple) share(begin, column int, m map[string]any) map[string]any {
-	if s.shared == nil || s.refused || s.begin-begin > maxSharedText {
-		return m
+// member returns the member of a name, which is a part of the text.
+func (s *simple) member(name string) *member {
+	if known, ok := s.members[name]; ok {
+		return known
 	}
-	text := s.all[begin:s.begin]
-	if first, ok := s.shared[spelled{text, column}]; ok {
-		return first
-	}
-	if len(s.shared) >= maxShared {
-		clear(s.shared)
-	}
-	s.shared[spelled{strings.Clone(text), column}] = m // without the file around it
+	m := newMember(strings.Clone(name))
+	s.members[m.name] = m
 	return m
+}
+
+// known returns the mapping that begins with the current line, at a column, where its
+// lines have stood here before. It is the same if it ends there too: with a line that
+// stands less deep.
+func (s *simple) known(column int, of *member) (any, bool) {
+	value, length := find(of, s.all[s.begin:])
+	if length == 0 {
+		return nil, false
+	}
+	at, end := *s, s.begin+length
+	s.behind, s.line = s.all[end:], s.line+strings.Count(s.all[s.begin:end], "\n")-1
+	s.next()
+	if s.begin != end || s.column >= column {
+		*s = at
+		return nil, false
+	}
+	return value, true
+}
+
+// keep remembers the mapping at a column that begins with the line at an offset and ends
+// before the current one.
+func (s *simple) keep(begin, column int, of *member, m map[string]any) {
+	if s.refused || s.column >= column || s.all[s.begin-1] != '\n' || !of.wants(s.begin-begin) {
+		return
+	}
+	s.remember(of, strings.Clone(s.all[begin:s.begin]), m) // without the file around it
 }
 
 func (s *simple) refuse() any {
@@ -149,20 +156,23 @@ func (s *simple) next() {
 const maxColumn = 500
 
 // node reads the block that begins at the current line, in a block at the column
-// parent.
-func (s *simple) node(parent int) any {
+// parent, as the value of a member.
+func (s *simple) node(parent int, of *member) any {
 	if s.column <= parent {
 		return nil
 	}
 	if isItem(s.rest) {
-		return s.sequence(s.column)
+		return s.sequence(s.column, of)
 	}
-	return s.mapping(s.column)
+	return s.mapping(s.column, of)
 }
 
 func isItem(text string) bool { return text == "-" || strings.HasPrefix(text, "- ") }
 
-func (s *simple) mapping(column int) any {
+func (s *simple) mapping(column int, of *member) any {
+	if known, ok := s.known(column, of); ok {
+		return known
+	}
 	begin := s.begin
 	m := map[string]any{}
 	for s.column == column && !isItem(s.rest) {
@@ -170,30 +180,32 @@ func (s *simple) mapping(column int) any {
 		if _, twice := m[key]; twice || !ok {
 			return s.refuse()
 		}
-		m[key] = s.value(value, column)
+		name := s.member(key)
+		m[name.name] = s.value(value, column, name)
 	}
 	if s.column > column {
 		return s.refuse()
 	}
-	return s.share(begin, column, m)
+	s.keep(begin, column, of, m)
+	return m
 }
 
 // value reads what stands behind a key of a mapping at a column.
-func (s *simple) value(text string, column int) any {
+func (s *simple) value(text string, column int, of *member) any {
 	if text != "" && text[0] != '#' {
 		return s.inline(text, column)
 	}
 	s.next()
 	if s.column == column && isItem(s.rest) {
-		return s.sequence(column)
+		return s.sequence(column, of)
 	}
-	return s.node(column)
+	return s.node(column, of)
 }
 
-func (s *simple) sequence(column int) any {
+func (s *simple) sequence(column int, of *member) any {
 	list := []any{}
 	for s.column == column && isItem(s.rest) {
-		list = append(list, s.item(column))
+		list = append(list, s.item(column, of))
 	}
 	if s.column > column {
 		return s.refuse()
@@ -202,11 +214,11 @@ func (s *simple) sequence(column int) any {
 }
 
 // item reads what stands behind the dash of an item at a column.
-func (s *simple) item(column int) any {
+func (s *simple) item(column int, of *member) any {
 	text := strings.TrimLeft(s.rest[1:], " ")
 	if text == "" || text[0] == '#' {
 		s.next()
-		return s.node(column)
+		return s.node(column, of)
 	}
 	if _, _, isKey := s.key(text); !isKey && !isItem(text) {
 		return s.inline(text, column)
@@ -216,7 +228,7 @@ func (s *simple) item(column int) any {
 	if s.column > maxColumn {
 		return s.refuse()
 	}
-	return s.node(column)
+	return s.node(column, of)
 }
 
 // key parts the key of a mapping from what stands behind it.

@@ -90,7 +90,7 @@ func TestDecodeSimpleDeep(t *testing.T) {
 // alike, or was refused halfway, to be read for itself.
 func TestSharedMappings(t *testing.T) {
 	const ports = "spec:\n  ports:\n  - name: http\n    port: 80\n"
-	shared := sharedMappings{}
+	shared := memories.make()
 	a, _ := decodeSimple("a.yaml", []byte(header+ports+"  x: 1\n"), shared)
 	b, _ := decodeSimple("b.yaml", []byte(strings.Replace(header, "name: a", "name: b", 1)+ports+"  x: 2\n"), shared)
 	first := List(Map(a[0].Content, "spec"), "ports")[0].(map[string]any)
