@@ -84,7 +84,7 @@ func prepare(t testing.TB) *world {
 	}})
 	manifests := filepath.Join(root, "manifests")
 	w.admin.Kubectl(t, "apply", "-k", manifests)
-	t.Cleanup(func() { w.admin.Kubectl(t, "delete", "-k", manifests) })
+	t.Cleanup(func() { w.admin.Kubectl(t, "-n", system, "delete", "baselines", "--all") })
 	w.admin.Kubectl(t, "wait", "--for=condition=Established", "--timeout=60s", "crd/baselines.plumbline.dev")
 	return w
 }
