@@ -21,8 +21,8 @@ import (
 const controllerVerb = "controller"
 
 const controllerLong = `Run in a cluster, or beside one, and keep the status of its Baselines true: each
-Baseline's repository is asked for news at its interval, and compared with what
-is live. What is found stands in conditions, Events, metrics and the log, which
+Baseline's repository is asked for news at its interval, and what is live is
+watched. What is found stands in conditions, Events, metrics and the log, which
 is JSON. The cluster is only read, but for these.`
 
 const controllerExample = `  # In a cluster: see manifests/
