@@ -68,7 +68,7 @@ type Types struct {
 // Assessment is the word about one declared object.
 type Assessment struct {
 	Declared object.Object // with its namespace filled in
-	// Given is the same as it was given to All, perhaps in another version.
+	// Given is the same in the version in which it was given to All.
 	Given    object.Object
 	Verdict  finding.Verdict
 	Findings []finding.Finding
@@ -206,7 +206,7 @@ func (p *pass) placed(d object.Object) (object.Object, error) {
 	return d, err
 }
 
-// given returns a declared object as it was before it got its place.
+// given returns a declared object in the version that git has it in.
 func (p *pass) given(d object.Object) object.Object {
 	if m, ok := p.moved[d.ID]; ok {
 		return m.object

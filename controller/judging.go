@@ -24,14 +24,22 @@ const (
 type judging struct {
 	due   time.Time // the next; zero for none
 	since time.Time // the first change that it is about
-	ended time.Time // the last one, and how long it took
-	took  time.Duration
+	last  judgement
 
-	stop    context.CancelFunc // nil unless one is under way
-	outcome chan audit.Outcome
+	stop  context.CancelFunc // nil unless one is under way
+	ended chan judgement
 
 	rogues    map[string]bool // that the last one found, where it was not adopted
 	unsettled int             // how many were not, one after another
+}
+
+// judgement is one that has ended: what it found, the first change that it is about, how
+// long it took and when that was.
+type judgement struct {
+	outcome audit.Outcome
+	since   time.Time
+	took    time.Duration
+	at      time.Time
 }
 
 // want has the next one begin soon, unless that would take up the program's time.
@@ -41,7 +49,7 @@ func (j *judging) want() {
 	}
 	j.since = time.Now()
 	j.due = j.since.Add(settle / 2)
-	if rested := j.ended.Add(leisure * j.took); rested.After(j.due) {
+	if rested := j.last.at.Add(leisure * j.last.took); rested.After(j.due) {
 		j.due = rested
 	}
 }
@@ -54,29 +62,27 @@ func (j *judging) isDue(now time.Time) bool {
 // begin begins one, and calls done when it has ended.
 func (j *judging) begin(ctx context.Context, judge func(context.Context) audit.Outcome, done func()) {
 	ctx, j.stop = context.WithCancel(ctx)
-	j.due = time.Time{}
-	outcome, begun := make(chan audit.Outcome, 1), time.Now()
-	j.outcome = outcome
+	ended, since, begun := make(chan judgement, 1), j.since, time.Now()
+	j.ended, j.due = ended, time.Time{}
 	go func() {
-		o := judge(ctx)
-		j.took = time.Since(begun)
-		outcome <- o
+		found := judge(ctx)
+		ended <- judgement{found, since, time.Since(begun), time.Now()}
 		done()
 	}()
 }
 
-// take returns the outcome of one that has ended.
-func (j *judging) take() (audit.Outcome, bool) {
+// take returns one that has ended.
+func (j *judging) take() (judgement, bool) {
 	if j.stop == nil {
-		return audit.Outcome{}, false
+		return judgement{}, false
 	}
 	select {
-	case o := <-j.outcome:
+	case found := <-j.ended:
 		j.stop()
-		j.stop, j.ended = nil, time.Now()
-		return o, true
+		j.stop, j.last = nil, judgement{at: found.at, took: found.took}
+		return found, true
 	default:
-		return audit.Outcome{}, false
+		return judgement{}, false
 	}
 }
 
@@ -85,7 +91,7 @@ func (j *judging) cancel() {
 	j.due = time.Time{}
 	if j.stop != nil {
 		j.stop()
-		<-j.outcome
+		<-j.ended
 		j.stop = nil
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"reflect"
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
@@ -45,8 +46,9 @@ type kept struct {
 	view    *mirror.View
 	changes changes
 
-	// snapshot is the last good one, of when it was last known to be the newest.
-	remote    gitsource.Options
+	from   origin
+	remote gitsource.Options // by which it is fetched
+	// snapshot is the last good one from there, of when it was last known to be the newest.
 	snapshot  *gitsource.Snapshot
 	fetched   time.Time
 	rendering *render.Rendering
@@ -67,6 +69,12 @@ type kept struct {
 	last    outcome
 	judging judging
 	wake    func() // has it be looked at again
+}
+
+// origin is where commits come from, and which of them count.
+type origin struct {
+	git    v1alpha1.Git
+	verify *v1alpha1.Verify
 }
 
 // outcome is how a look went.
@@ -102,6 +110,7 @@ func (r *reconciler) look(ctx context.Context, b *v1alpha1.Baseline) outcome {
 	spec := v1alpha1.Default(*b).Spec
 	pass, err := r.pass(b, spec)
 	if err != nil {
+		r.forget(client.ObjectKeyFromObject(b), suspended) // until somebody mends it
 		o := failed(v1alpha1.ReasonInvalid, err)
 		o.stalled, o.whole = true, true
 		return o
@@ -110,7 +119,7 @@ func (r *reconciler) look(ctx context.Context, b *v1alpha1.Baseline) outcome {
 	changed, now := k.changes.take(), time.Now()
 	due := k.hurried.Swap(false) || !now.Before(k.due)
 	switch {
-	case changed.all || k.isOther(b) || due && (k.pass == nil || now.Sub(k.passed) > restless):
+	case changed.all || k.isOther(b) || k.pass == nil && due || k.pass != nil && now.Sub(k.passed) >= restless:
 		k.last = r.compare(ctx, b, k, pass)
 	case k.pass == nil: // and it is not time to try again
 	case due:
@@ -151,6 +160,9 @@ func (k *kept) retry(now time.Time, interval time.Duration) time.Time {
 // next is how long there is nothing to do.
 func (k *kept) next() time.Duration {
 	at := k.due
+	if rested := k.passed.Add(restless); k.pass != nil && rested.Before(at) {
+		at = rested
+	}
 	if j := &k.judging; k.pass != nil && j.stop == nil && !j.due.IsZero() && j.due.Before(at) {
 		at = j.due
 	}
@@ -192,11 +204,16 @@ func reachable(address string) error {
 // compare fetches, renders and compares. Where the repository does not answer it
 // compares with the last good commit, and says so.
 func (r *reconciler) compare(ctx context.Context, b *v1alpha1.Baseline, k *kept, pass *inspect.Pass) outcome {
+	k.generation, k.requested = b.Generation, b.Annotations[v1alpha1.AnnotationRequested]
+	if from := (origin{pass.Spec.Git, pass.Spec.Verify}); !reflect.DeepEqual(from, k.from) {
+		k.from, k.snapshot, k.rendering = from, nil, nil // is another repository's, or counted by other rules
+	}
 	o := r.fetch(ctx, b, k, pass.Spec)
 	if k.snapshot == nil {
+		k.judging.cancel()
+		k.pass = nil
 		return o
 	}
-	k.generation, k.requested = b.Generation, b.Annotations[v1alpha1.AnnotationRequested]
 	return r.whole(ctx, k, pass, o)
 }
 
@@ -258,10 +275,10 @@ func (k *kept) update(ctx context.Context, changed change) outcome {
 // judge adopts a judgement that has ended, and begins one that is due.
 func (k *kept) judge(ctx context.Context) {
 	if found, ok := k.judging.take(); ok {
-		if k.judging.settled(found, k.board) {
-			k.last = k.updated(k.pass.Adopt(found), nil, k.judging.since)
+		if k.judging.settled(found.outcome, k.board) {
+			k.last = k.updated(k.pass.Adopt(found.outcome), nil, found.since)
 		} else {
-			k.judging.due = time.Now().Add(settle)
+			k.judging.since, k.judging.due = found.since, time.Now().Add(settle)
 		}
 	}
 	if k.judging.isDue(time.Now()) {

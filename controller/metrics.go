@@ -27,7 +27,7 @@ func newMeters() *meters {
 		notCompared: gauge("not_compared", "Of how much nothing is known: objects, rules, files."),
 		fetched:     gauge("git_fetched_timestamp_seconds", "When the repository last answered."),
 		passes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: "plumbline", Name: "pass_duration_seconds", Help: "What a look at a Baseline takes.", Buckets: prometheus.ExponentialBuckets(0.05, 2, 12),
+			Namespace: "plumbline", Name: "pass_duration_seconds", Help: "What a whole look at a Baseline takes.", Buckets: prometheus.ExponentialBuckets(0.05, 2, 12),
 		}, ofBaseline),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: "plumbline", Name: "event_to_finding_seconds", Help: "From an event in the cluster to what it means for the findings.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),

@@ -186,7 +186,8 @@ const (
 	suspended
 )
 
-// forget leaves nothing of a Baseline; of one that is suspended what was told.
+// forget leaves nothing of a Baseline; of one that is suspended, or cannot be understood,
+// what was told.
 func (r *reconciler) forget(key types.NamespacedName, why fate) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

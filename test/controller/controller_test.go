@@ -314,6 +314,10 @@ func TestController(t *testing.T) {
 		t.Errorf("the status is %+v", b.Status)
 	}
 
+	// But not for another branch, of which nothing is known.
+	w.apply(strings.Replace(git(""), "interval:", "ref: other, interval:", 1))
+	w.until("False GitFailed", "Unknown NotCompared")
+
 	// A wrong spec, and a suspended one.
 	w.apply(git("  rules: {sorce: Report}\n"))
 	b = w.until("False InvalidSpec", "Unknown NotCompared")
@@ -431,6 +435,7 @@ func (w *world) pushed() {
 			w.Fatal(err)
 		}
 		request.Header.Set(push.header, push.value)
+		request.Header.Set("X-Gitlab-Event-UUID", fmt.Sprint(i)) // which only GitLab's own pushes are told apart by
 		answer, err := http.DefaultClient.Do(request)
 		if err != nil {
 			w.Fatal(err)
