@@ -51,6 +51,8 @@ type Options struct {
 	// StateDir keeps which findings were told from one process to the next; empty keeps
 	// nothing.
 	StateDir string
+	// Version and Commit are the program's, for its metrics.
+	Version, Commit string
 	// Log is told what happens.
 	Log *slog.Logger
 }

@@ -86,9 +86,12 @@ type outcome struct {
 	reason  string
 	stalled bool
 	// report is what was found; nil where nothing could be compared.
-	report  *report.Report
+	report *report.Report
+	// oldest is since when findings are open, by severity.
+	oldest  map[string]time.Time
 	fetched time.Time
-	again   time.Duration
+	// interval is how often the repository is asked, again when there is something to do.
+	interval, again time.Duration
 	// whole tells that it was more than a look at what has changed, of which the first was
 	// at since.
 	whole bool
@@ -140,6 +143,7 @@ func (r *reconciler) look(ctx context.Context, b *v1alpha1.Baseline) outcome {
 	o := k.last
 	k.last.whole, k.last.since = false, time.Time{}
 	o.fetched, o.again = k.fetched, k.next()
+	o.interval, o.oldest = spec.Git.Interval.Duration, k.board.oldest()
 	return o
 }
 

@@ -65,7 +65,7 @@ func newReconciler(ctx context.Context, manager ctrl.Manager, config *rest.Confi
 	}
 	r := &reconciler{
 		client: manager.GetClient(), reader: manager.GetAPIReader(), events: manager.GetEventRecorder(name),
-		mirror: m, cache: o.CacheDir, state: o.StateDir, log: o.Log, metrics: newMeters(), kept: map[types.NamespacedName]*kept{},
+		mirror: m, cache: o.CacheDir, state: o.StateDir, log: o.Log, metrics: newMeters(o.Version, o.Commit), kept: map[types.NamespacedName]*kept{},
 	}
 	for _, help := range reference {
 		r.rules = append(r.rules, string(help.Rule))

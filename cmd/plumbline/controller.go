@@ -93,5 +93,6 @@ func (o controllerOptions) run(ctx context.Context, s streams) error {
 	o.Log = slog.New(slog.NewJSONHandler(s.err, &slog.HandlerOptions{Level: level}))
 	klog.SetLogger(logr.FromSlogHandler(o.Log.Handler()))
 	o.Namespace, o.CacheDir = *o.kube.Namespace, cacheDir(o.kube)
+	o.Version, o.Commit = buildVersion()
 	return controller.Run(ctx, config, o.Options)
 }
