@@ -5,6 +5,8 @@ package controller
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,10 +15,12 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	ctrlmanager "sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -25,7 +29,7 @@ import (
 	"plumbline.dev/plumbline/api/v1alpha1"
 )
 
-// name is whom the controller writes as, and what its lease is called.
+// name is whom the controller writes as.
 const name = "plumbline"
 
 // shutdownWithin is how long a pass that is under way may go on after an interruption.
@@ -35,8 +39,11 @@ const shutdownWithin = 20 * time.Second
 type Options struct {
 	// Namespace restricts it to the Baselines of one namespace; empty means all.
 	Namespace string
-	// LeaderElection has only one of several controllers act, by a lease in
-	// LeaseNamespace; empty is the namespace that the program runs in.
+	// Selector restricts it to the Baselines with these labels, and nil does not, so that
+	// several controllers share them out.
+	Selector labels.Selector
+	// LeaderElection has only one of several controllers of the same Selector act, by a
+	// lease in LeaseNamespace; empty is the namespace that the program runs in.
 	LeaderElection bool
 	LeaseNamespace string
 	// MetricsAddress and ProbeAddress are where it serves /metrics, and /healthz and
@@ -73,13 +80,19 @@ func Run(ctx context.Context, config *rest.Config, o Options) error {
 		HealthProbeBindAddress:        o.ProbeAddress,
 		PprofBindAddress:              o.ProfileAddress,
 		LeaderElection:                o.LeaderElection,
-		LeaderElectionID:              name,
+		LeaderElectionID:              leaseName(o.Selector),
 		LeaderElectionNamespace:       o.LeaseNamespace,
 		LeaderElectionReleaseOnCancel: true, // so that another takes over at once
 		GracefulShutdownTimeout:       &within,
 	}
 	if o.Namespace != "" {
 		options.Cache.DefaultNamespaces = map[string]cache.Config{o.Namespace: {}}
+	}
+	if o.Selector != nil {
+		options.Cache.ByObject = map[client.Object]cache.ByObject{&v1alpha1.Baseline{}: {Label: o.Selector}}
+	}
+	if o.LeaderElection {
+		o.Log.Info("only one controller acts", "lease", options.LeaderElectionID)
 	}
 	manager, err := ctrl.NewManager(config, options)
 	if err != nil {
@@ -99,17 +112,40 @@ func Run(ctx context.Context, config *rest.Config, o Options) error {
 			return fmt.Errorf("starting the controller: %w", err)
 		}
 	}
-	synced := func(request *http.Request) error {
-		if !manager.GetCache().WaitForCacheSync(request.Context()) {
-			return errors.New("the Baselines have not been read yet")
-		}
-		return nil
+	ready, err := readiness(ctx, manager)
+	if err != nil {
+		return fmt.Errorf("starting the controller: %w", err)
 	}
-	if err := errors.Join(manager.AddHealthzCheck("ping", healthz.Ping), manager.AddReadyzCheck("baselines", synced), r.metrics.register(metrics.Registry)); err != nil {
+	if err := errors.Join(manager.AddHealthzCheck("ping", healthz.Ping), manager.AddReadyzCheck("baselines", ready), r.metrics.register(metrics.Registry)); err != nil {
 		return fmt.Errorf("starting the controller: %w", err)
 	}
 	if err := manager.Start(ctx); err != nil {
 		return fmt.Errorf("running the controller: %w", err)
 	}
 	return nil
+}
+
+// leaseName is what the lease of those controllers is called that look at the same
+// Baselines: another for each selector, so that none stands by for another's.
+func leaseName(s labels.Selector) string {
+	if s == nil || s.Empty() {
+		return name
+	}
+	sum := sha256.Sum256([]byte(s.String()))
+	return name + "-" + hex.EncodeToString(sum[:4])
+}
+
+// readiness tells whether the controller has read the Baselines, be it that another one
+// acts: then it could do so at once.
+func readiness(ctx context.Context, manager ctrl.Manager) (healthz.Checker, error) {
+	baselines, err := manager.GetCache().GetInformer(ctx, &v1alpha1.Baseline{}, cache.BlockUntilSynced(false))
+	if err != nil {
+		return nil, fmt.Errorf("watching Baselines: %w", err)
+	}
+	return func(*http.Request) error {
+		if !baselines.HasSynced() {
+			return errors.New("the Baselines have not been read yet")
+		}
+		return nil
+	}, nil
 }

@@ -42,6 +42,7 @@ type reconciler struct {
 	mirror *mirror.Mirror
 	queue  atomic.Pointer[workqueue.TypedRateLimitingInterface[reconcile.Request]]
 	rules  []string // all there are
+	shared bool     // other controllers look at other Baselines
 	cache  string
 	state  string
 	log    *slog.Logger
@@ -65,7 +66,7 @@ func newReconciler(ctx context.Context, manager ctrl.Manager, config *rest.Confi
 	}
 	r := &reconciler{
 		client: manager.GetClient(), reader: manager.GetAPIReader(), events: manager.GetEventRecorder(name),
-		mirror: m, cache: o.CacheDir, state: o.StateDir, log: o.Log, metrics: newMeters(o.Version, o.Commit), kept: map[types.NamespacedName]*kept{},
+		shared: o.Selector != nil, mirror: m, cache: o.CacheDir, state: o.StateDir, log: o.Log, metrics: newMeters(o.Version, o.Commit), kept: map[types.NamespacedName]*kept{},
 	}
 	for _, help := range reference {
 		r.rules = append(r.rules, string(help.Rule))
@@ -95,8 +96,7 @@ func (r *reconciler) take(_ context.Context, queue workqueue.TypedRateLimitingIn
 func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	var b v1alpha1.Baseline
 	if err := r.client.Get(ctx, request.NamespacedName, &b); apierrors.IsNotFound(err) {
-		r.forget(request.NamespacedName, gone) // what it governed is left alone
-		return ctrl.Result{}, nil
+		return ctrl.Result{}, r.letGo(ctx, request.NamespacedName)
 	} else if err != nil {
 		return ctrl.Result{}, fmt.Errorf("reading the Baseline: %w", err)
 	}
@@ -105,7 +105,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	start := time.Now()
 	found := r.look(ctx, &b)
-	if interrupted(ctx) {
+	if interrupted(ctx) || r.left(ctx, request.NamespacedName) {
 		return ctrl.Result{}, nil // whoever takes over looks anew
 	}
 	r.metrics.looked(request.NamespacedName, found, time.Since(start))
@@ -113,6 +113,27 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, fmt.Errorf("writing the Baseline's status: %w", err)
 	}
 	return ctrl.Result{RequeueAfter: found.again}, nil
+}
+
+// letGo ends looking at a Baseline that is gone, or has become another controller's. What
+// it governed is left alone.
+func (r *reconciler) letGo(ctx context.Context, key types.NamespacedName) error {
+	why := gone
+	if r.shared {
+		switch err := r.reader.Get(ctx, key, &v1alpha1.Baseline{}); {
+		case err == nil:
+			why = moved
+		case !apierrors.IsNotFound(err):
+			return fmt.Errorf("asking where the Baseline is: %w", err)
+		}
+	}
+	r.forget(key, why)
+	return nil
+}
+
+// left tells whether a Baseline is not this controller's any more.
+func (r *reconciler) left(ctx context.Context, key types.NamespacedName) bool {
+	return apierrors.IsNotFound(r.client.Get(ctx, key, &v1alpha1.Baseline{}))
 }
 
 // say writes the status where it is another, and tells of what has changed.
@@ -184,10 +205,11 @@ type fate int
 const (
 	gone fate = iota
 	suspended
+	moved // to another controller
 )
 
-// forget leaves nothing of a Baseline; of one that is suspended, or cannot be understood,
-// what was told.
+// forget leaves nothing of a Baseline; of one that is suspended, cannot be understood or is
+// another controller's, what was told.
 func (r *reconciler) forget(key types.NamespacedName, why fate) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

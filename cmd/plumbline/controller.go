@@ -9,6 +9,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
@@ -29,12 +30,17 @@ const controllerExample = `  # In a cluster: see manifests/
   plumbline controller --leader-elect
 
   # Beside the current context's cluster, for the Baselines of one namespace
-  plumbline controller -n plumbline-system`
+  plumbline controller -n plumbline-system
+
+  # Two that share the Baselines out: one label's, and all others
+  plumbline controller --leader-elect --selector shard=a
+  plumbline controller --leader-elect --selector shard!=a`
 
 type controllerOptions struct {
 	controller.Options
-	kube  *genericclioptions.ConfigFlags
-	level string
+	kube     *genericclioptions.ConfigFlags
+	level    string
+	selector string
 }
 
 func newControllerCommand(s streams) *cobra.Command {
@@ -55,6 +61,7 @@ func newControllerCommand(s streams) *cobra.Command {
 	f := pflag.NewFlagSet("controller", pflag.ContinueOnError)
 	f.BoolVar(&o.LeaderElection, "leader-elect", false, "let only one of several controllers act, by a lease")
 	f.StringVar(&o.LeaseNamespace, "lease-namespace", "", "`namespace` of the lease (default: the one that the program runs in)")
+	f.StringVarP(&o.selector, "selector", "l", "", "look only at the Baselines with these `labels`, as kubectl selects them: KEY=VALUE, KEY!=VALUE, 'KEY in (A,B)'; those of another selector elect another leader (default: all)")
 	f.StringVar(&o.MetricsAddress, "metrics-address", ":8080", "`address` to serve /metrics at; 0 serves none")
 	f.StringVar(&o.ProbeAddress, "probe-address", ":8081", "`address` to serve /healthz and /readyz at; 0 serves none")
 	f.StringVar(&o.StateDir, "state-dir", "", "`folder` that keeps which findings were told, so that a restart does not tell them again (default: none)")
@@ -74,6 +81,13 @@ func (o controllerOptions) run(ctx context.Context, s streams) error {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(o.level)); err != nil {
 		return fmt.Errorf("--log-level: %q is not known: use debug, info, warn or error", o.level)
+	}
+	selector, err := labels.Parse(o.selector)
+	if err != nil {
+		return fmt.Errorf("--selector: %q selects nothing: write KEY=VALUE, KEY!=VALUE or 'KEY in (A,B)': %w", o.selector, err)
+	}
+	if !selector.Empty() {
+		o.Selector = selector
 	}
 	if _, err := rest.InClusterConfig(); errors.Is(err, rest.ErrNotInCluster) && o.LeaderElection && o.LeaseNamespace == "" {
 		return errors.New("--leader-elect: outside of a cluster name the lease's namespace with --lease-namespace")

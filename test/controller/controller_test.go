@@ -55,6 +55,7 @@ type world struct {
 	hooks     string
 	state     string // a folder that outlives the process
 	profileAt string
+	flags     []string // more of them
 	process   *exec.Cmd
 	ended     chan struct{}
 }
@@ -99,6 +100,7 @@ func (w *world) start() {
 		w.log = &syncBuffer{}
 	}
 	w.process = exec.Command(plumbline, "controller", "--leader-elect", "--lease-namespace", system, "--metrics-address", w.metrics, "--probe-address", w.probes, "--profile-address", w.profileAt, "--webhook-address", w.hooks, "--cache-dir", w.TempDir(), "--state-dir", w.state)
+	w.process.Args = append(w.process.Args, w.flags...)
 	w.process.Env = append(os.Environ(), "KUBECONFIG="+w.kube)
 	w.process.Stderr = w.log
 	if err := w.process.Start(); err != nil {
@@ -455,9 +457,10 @@ var large = strings.Repeat("x", 5<<20)
 
 // request is a line of the audit log.
 type request struct {
+	AuditID, Stage   string
 	Verb, RequestURI string
 	User             struct{ Username string }
-	ObjectRef        struct{ Resource, Subresource string }
+	ObjectRef        struct{ APIGroup, Resource, Subresource, Namespace, Name string }
 	ResponseStatus   struct{ Code int }
 }
 
