@@ -48,7 +48,7 @@ func FuzzPage(f *testing.F) {
 	}
 	secrets := group{resource: Resource{Version: "v1", Kind: "Secret", Plural: "secrets", Namespaced: true}}
 	f.Fuzz(func(t *testing.T, text string) {
-		p, err := readPage([]byte(text), secrets)
+		p, err := readPage(strings.NewReader(text), secrets)
 		if err != nil {
 			if strings.Contains(text, `"s3cr3t"`) && strings.Contains(err.Error(), "s3cr3t") && !strings.Contains(text, "generateName") {
 				t.Errorf("the error quotes the answer: %v", err)

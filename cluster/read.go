@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/json"
 
@@ -158,11 +161,12 @@ func (c *Cluster) page(ctx context.Context, g group, next string) (page, error) 
 	if g.partial {
 		request = request.SetHeader("Accept", fmt.Sprintf(partialAccept, "List"))
 	}
-	data, err := raw(ctx, request)
+	body, err := stream(ctx, request)
 	if err != nil {
 		return page{}, classify(err, "listing "+g.String())
 	}
-	p, err := readPage(data, g)
+	defer body.Close()
+	p, err := readPage(body, g)
 	if err != nil {
 		return page{}, fmt.Errorf("listing %s: %w", g, err)
 	}
@@ -170,27 +174,25 @@ func (c *Cluster) page(ctx context.Context, g group, next string) (page, error) 
 }
 
 // readPage reads what the API server answers to a LIST.
-func readPage(data []byte, g group) (page, error) {
-	list, err := object.DecodeJSON(data)
-	if err != nil {
+func readPage(from io.Reader, g group) (page, error) {
+	items, list, err := object.DecodeList(from)
+	switch {
+	case errors.Is(err, object.ErrNotJSON):
 		return page{}, errForeign
+	case err != nil:
+		return page{}, fmt.Errorf("the answer has broken off: %w", withoutURL(err))
 	}
-	items, listed := list["items"].([]any)
 	r := g.resource
 	// Of metadata the server writes an empty list as null.
 	isPartial := g.partial && list["apiVersion"] == metav1.SchemeGroupVersion.String() && list["kind"] == "PartialObjectMetadataList"
-	if !isPartial && (!listed || list["apiVersion"] != apiVersion(r)) { // else an answer that is no list would make all missing
+	if !isPartial && (items == nil || list["apiVersion"] != apiVersion(r)) { // else an answer that is no list would make all missing
 		return page{}, errForeign
 	}
 	metadata := object.Map(list, "metadata")
 	remaining, _ := metadata["remainingItemCount"].(int64)
 	p := page{next: object.Text(metadata, "continue"), pagesLeft: int((remaining + pageSize - 1) / pageSize)}
-	for _, item := range items {
-		content, ok := item.(map[string]any)
-		if !ok {
-			return page{}, errForeign
-		}
-		content = maps.Clone(content) // it may be a part of what others hold
+	p.objects = make([]object.Object, 0, len(items))
+	for _, content := range items {
 		content["apiVersion"], content["kind"] = apiVersion(r), r.Kind
 		o, err := object.FromContent(content)
 		if err != nil {
@@ -234,6 +236,27 @@ func raw(ctx context.Context, request *rest.Request) ([]byte, error) {
 	}
 	return data, nil
 }
+
+// stream returns the body of an answer while it comes in. As with raw, a connection that
+// breaks before there is an answer is no failure yet.
+func stream(ctx context.Context, request *rest.Request) (io.ReadCloser, error) {
+	for left := broken; ; left-- {
+		body, err := request.Stream(ctx)
+		lost := utilnet.IsConnectionReset(err) || utilnet.IsHTTP2ConnectionLost(err) || utilnet.IsProbableEOF(err)
+		if !lost || left == 0 {
+			return body, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// broken is how often a request is made again whose connection broke, a second later each
+// time: as client-go does with requests whose answers it reads itself.
+const broken = 10
 
 // decode reads JSON as the API server means it: integers stay integers. The
 // error holds no part of data, which may be a Secret.

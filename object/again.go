@@ -13,6 +13,8 @@ const (
 	// patience is how many values of a member are remembered although none of them comes
 	// again. After those one in as many is.
 	patience = 64
+	// maxRoom is for how many members or items room is made before they have come.
+	maxRoom = 64
 )
 
 // memory is what is remembered of what was read. Most of what thousands of objects say
@@ -41,6 +43,10 @@ type member struct {
 	next   int // of again, what is likely to come next: they come in the same order
 	oldest int
 	left   int // of patience
+	// size and length are those of the last object and the last list that stood here. The
+	// next is likely to be as large: to make room for that at once takes a third less
+	// memory than to make more and more.
+	size, length int
 }
 
 // spelling is a text or an object or a list, and how it was spelled.

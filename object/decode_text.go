@@ -17,7 +17,8 @@ type textDecoder struct {
 	text    []byte
 	at      int
 	depth   int
-	*memory // by names with their quotes
+	*memory     // by names with their quotes
+	size    int // members of the last text
 }
 
 var textDecoders = pool[*textDecoder]{make: func() *textDecoder { return &textDecoder{memory: memories.make()} }}
@@ -44,7 +45,7 @@ func (d *textDecoder) read(r Raw) (map[string]any, error) {
 // object and in others. The error quotes nothing of the text.
 func DecodeJSON(text []byte) (map[string]any, error) {
 	if !jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true)) {
-		return nil, errNotJSON
+		return nil, ErrNotJSON
 	}
 	d := textDecoders.get()
 	defer func(own []byte) { d.text = own; textDecoders.put(d) }(d.text)
@@ -52,21 +53,30 @@ func DecodeJSON(text []byte) (map[string]any, error) {
 	return d.object()
 }
 
-var errNotJSON = errors.New("not a JSON object")
+// ErrNotJSON says that a text is no JSON object.
+var ErrNotJSON = errors.New("not a JSON object")
 
 // object decodes the text.
 func (d *textDecoder) object() (map[string]any, error) {
-	d.tidy()
-	d.at, d.depth = 0, 0
-	value, err := d.value(newMember(""))
+	value, err := d.root()
 	if err != nil {
 		return nil, err
 	}
 	content, ok := value.(map[string]any)
 	if !ok {
-		return nil, errNotJSON
+		return nil, ErrNotJSON
 	}
 	return content, nil
+}
+
+// root decodes the text, whatever it is.
+func (d *textDecoder) root() (any, error) {
+	d.tidy()
+	d.at, d.depth = 0, 0
+	top := newMember("")
+	top.size = d.size
+	defer func() { d.size = top.size }()
+	return d.value(top)
 }
 
 // next returns the next byte that is not white space, and 0 behind the last.
@@ -103,7 +113,7 @@ func (d *textDecoder) value(of *member) (any, error) {
 func (d *textDecoder) unknown(of *member) (any, error) {
 	switch d.text[d.at] {
 	case '{':
-		return d.mapping()
+		return d.mapping(of)
 	case '[':
 		return d.list(of)
 	default:
@@ -111,8 +121,8 @@ func (d *textDecoder) unknown(of *member) (any, error) {
 	}
 }
 
-func (d *textDecoder) mapping() (any, error) {
-	m := map[string]any{}
+func (d *textDecoder) mapping(of *member) (any, error) {
+	m := make(map[string]any, min(of.size, maxRoom))
 	err := d.children('}', func() error {
 		if d.next() != '"' {
 			return errChanged
@@ -128,16 +138,18 @@ func (d *textDecoder) mapping() (any, error) {
 		m[name.name], err = d.value(name)
 		return err
 	})
+	of.size = len(m)
 	return m, err
 }
 
 func (d *textDecoder) list(of *member) (any, error) {
-	list := []any{}
+	list := make([]any, 0, min(of.length, maxRoom))
 	err := d.children(']', func() error {
 		v, err := d.value(of)
 		list = append(list, v)
 		return err
 	})
+	of.length = len(list)
 	return list, err
 }
 
