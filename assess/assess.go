@@ -106,6 +106,7 @@ func All(ctx context.Context, declared []object.Object, source Source, o Options
 	answer := answers(ctx, source, ids)
 	types.Wait()
 	var questions []question
+	p.done = slices.Grow(p.done, len(wanted))
 	for _, d := range wanted {
 		switch a, q := p.one(ctx, d, answer(d.ID)); {
 		case q == nil:
@@ -163,7 +164,7 @@ type pass struct {
 // place gives each object the namespace in which the cluster has it, and
 // settles those that need no reading. It returns the others.
 func (p *pass) place(declared []object.Object) []object.Object {
-	var wanted []object.Object
+	wanted := make([]object.Object, 0, len(declared))
 	seen := make(map[object.ID]object.Position, len(declared))
 	for _, d := range declared {
 		d, err := p.placed(d)

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"plumbline.dev/plumbline/api/v1alpha1"
@@ -53,9 +52,14 @@ type Survey struct {
 		err   error
 	}
 
+	joined struct {
+		sync.Once
+		objects []object.Object
+	}
+
 	nodes, owners []object.Object
 	listed        map[kindIn]bool
-	whole         map[place]map[object.ID]object.Object
+	whole         map[place][]object.Object
 }
 
 // place is what one LIST with content has answered.
@@ -70,14 +74,20 @@ type kindIn struct {
 // Look reads everything in the scope: with one LIST for each kind and namespace. The
 // contents it reads of the declared kinds and of those that rules look into.
 func (r *Rules) Look(ctx context.Context, source Lister, declared []object.Object) *Survey {
-	s := &Survey{Source: source, listed: map[kindIn]bool{}, whole: map[place]map[object.ID]object.Object{}}
+	s := &Survey{Source: source, listed: map[kindIn]bool{}, whole: map[place][]object.Object{}}
 	if len(r.spec.Scope.Namespaces)+len(r.spec.Scope.ClusterKinds) == 0 {
 		return s
 	}
 	var kinds []cluster.Resource
 	kinds, s.Err = source.Kinds()
 	s.Err = relevant(s.Err)
-	for _, listed := range source.List(ctx, r.listings(kinds, s.contents(declared, r.needs()))) {
+	all := source.List(ctx, r.listings(kinds, s.contents(declared, r.needs())))
+	size := 0
+	for _, listed := range all {
+		size += len(listed.Objects)
+	}
+	s.Objects = make([]object.Object, 0, size)
+	for _, listed := range all {
 		s.add(listed)
 	}
 	s.owners = s.foreignOwners(ctx)
@@ -207,14 +217,9 @@ func (s *Survey) add(listed cluster.Listed) {
 	} else {
 		s.Objects = append(s.Objects, listed.Objects...)
 	}
-	if listed.Partial {
-		return
+	if !listed.Partial {
+		s.whole[place{r.Group, r.Version, r.Kind, listed.Namespace}] = listed.Objects
 	}
-	objects := make(map[object.ID]object.Object, len(listed.Objects))
-	for _, o := range listed.Objects {
-		objects[o.ID] = o
-	}
-	s.whole[place{r.Group, r.Version, r.Kind, listed.Namespace}] = objects
 }
 
 // replace puts objects with their content in the place of the same without.
@@ -236,13 +241,14 @@ func (s *Survey) replace(objects []object.Object) {
 func (s *Survey) foreignOwners(ctx context.Context) []object.Object {
 	wanted := map[object.ID]bool{}
 	for _, o := range s.Objects {
-		for _, owner := range (&unstructured.Unstructured{Object: o.Content}).GetOwnerReferences() {
-			gv, err := schema.ParseGroupVersion(owner.APIVersion)
-			r, unknown := s.Resource(gv.Group, gv.Version, owner.Kind)
+		for _, owner := range object.List(object.Map(o.Content, "metadata"), "ownerReferences") {
+			owner, _ := owner.(map[string]any)
+			gv, err := schema.ParseGroupVersion(object.Text(owner, "apiVersion"))
+			id := object.ID{Group: gv.Group, Version: gv.Version, Kind: object.Text(owner, "kind"), Name: object.Text(owner, "name")}
+			r, unknown := s.Resource(id.Group, id.Version, id.Kind)
 			if err != nil || unknown != nil {
 				continue // and so there is none
 			}
-			id := object.ID{Group: gv.Group, Version: gv.Version, Kind: owner.Kind, Name: owner.Name}
 			if r.Namespaced {
 				id.Namespace = o.ID.Namespace
 			}
@@ -264,7 +270,8 @@ func (s *Survey) foreignOwners(ctx context.Context) []object.Object {
 
 // everything is what is in the scope, and what that may belong to.
 func (s *Survey) everything() []object.Object {
-	return slices.Concat(s.Objects, s.nodes, s.owners)
+	s.joined.Do(func() { s.joined.objects = slices.Concat(s.Objects, s.nodes, s.owners) })
+	return s.joined.objects
 }
 
 // Mutators asks once for all who look at the survey.
@@ -294,22 +301,25 @@ func (s *Survey) Listed(id object.ID) bool {
 // Read answers from what was listed, and asks for the rest.
 func (s *Survey) Read(ctx context.Context, wanted []object.ID) map[object.ID]cluster.Answer {
 	answers := make(map[object.ID]cluster.Answer, len(wanted))
+	places := map[place]bool{}
 	var rest []object.ID
 	for _, id := range wanted {
-		objects, ok := s.whole[place{id.Group, id.Version, id.Kind, id.Namespace}]
-		switch o, there := objects[id]; {
-		case there:
-			answers[id] = cluster.Answer{Object: o}
-		case ok:
-			answers[id] = cluster.Answer{Err: cluster.ErrNotFound}
-		default:
+		in := place{id.Group, id.Version, id.Kind, id.Namespace}
+		if _, ok := s.whole[in]; !ok {
 			rest = append(rest, id)
+			continue
+		}
+		places[in], answers[id] = true, cluster.Answer{Err: cluster.ErrNotFound}
+	}
+	for in := range places {
+		for _, o := range s.whole[in] {
+			if _, ok := answers[o.ID]; ok {
+				answers[o.ID] = cluster.Answer{Object: o}
+			}
 		}
 	}
 	if len(rest) > 0 {
-		for id, answer := range s.Source.Read(ctx, rest) {
-			answers[id] = answer
-		}
+		maps.Copy(answers, s.Source.Read(ctx, rest))
 	}
 	return answers
 }

@@ -119,10 +119,10 @@ func names(all []string) string {
 
 // credentials looks for credentials in what is no Secret.
 func (j *judge) credentials(o object.Object) {
-	s := &scan{}
+	var s scan
 	for field, value := range o.Content {
 		if field != "status" && field != "apiVersion" && field != "kind" {
-			s.value(&step{key: field}, value)
+			s.at(step{key: field}, func() { s.value(value) })
 		}
 	}
 	slices.SortFunc(s.hits, func(a, b hit) int { return strings.Compare(a.path, b.path) })
@@ -150,69 +150,74 @@ type hit struct {
 	names []string
 }
 
-// step is one step of the way to a value, with the way before it.
-type step struct {
-	before *step
-	key    string
-	name   string // of a list's item
+// step is one step of the way to a value: a field, or a list's item by its name.
+type step struct{ key, name string }
+
+// scan walks through an object.
+type scan struct {
+	hits []hit
+	way  []step // to where it is
 }
 
-func (s *step) path() string {
-	var path differ.Path
-	for ; s != nil; s = s.before {
-		if s.name != "" {
-			path = append(path, map[string]any{"name": s.name})
-		} else {
-			path = append(path, s.key)
+func (s *scan) path() string {
+	path := make(differ.Path, len(s.way))
+	for i, step := range s.way {
+		if path[i] = step.key; step.name != "" {
+			path[i] = map[string]any{"name": step.name}
 		}
 	}
-	slices.Reverse(path)
 	return path.String()
 }
 
-// scan walks through an object.
-type scan struct{ hits []hit }
+// at has a function look at what is one step further.
+func (s *scan) at(next step, look func()) {
+	s.way = append(s.way, next)
+	look()
+	s.way = s.way[:len(s.way)-1]
+}
 
-func (s *scan) value(at *step, value any) {
+func (s *scan) value(value any) {
 	switch value := value.(type) {
 	case string:
-		s.text(at, value)
+		s.text(value)
 	case map[string]any:
-		s.mapping(at, value)
+		s.mapping(value)
 	case []any:
-		if at.key == "args" || at.key == "command" {
-			s.arguments(at, value)
+		if key := s.way[len(s.way)-1].key; key == "args" || key == "command" {
+			s.arguments(value)
 		}
 		for _, item := range value {
-			here := at
 			if name := itemName(item); name != "" {
-				here = &step{before: at, name: name}
+				s.at(step{name: name}, func() { s.value(item) })
+			} else {
+				s.value(item)
 			}
-			s.value(here, item)
 		}
 	}
 }
 
-func (s *scan) mapping(at *step, m map[string]any) {
+func (s *scan) mapping(m map[string]any) {
 	// An environment variable, or the like.
 	if value, ok := m["value"].(string); ok {
 		if c, ok := named(object.Text(m, "name"), value); ok {
-			s.hit(&step{before: at, key: "value"}, []credential{c}, nil)
+			s.at(step{key: "value"}, func() { s.hit([]credential{c}, nil) })
 		}
 	}
-	here := step{before: at} // for one field after the other: nobody keeps it
 	for key, value := range m {
 		if key == "managedFields" || key == "encryptedData" { // the server's; a SealedSecret's
 			continue
 		}
-		here.key = key
-		if value, ok := value.(string); ok {
-			if c, ok := named(key, value); ok {
-				s.hit(&here, []credential{c}, nil)
-			}
-		}
-		s.value(&here, value)
+		s.at(step{key: key}, func() { s.field(key, value) })
 	}
+}
+
+func (s *scan) field(key string, value any) {
+	if value, ok := value.(string); ok {
+		if c, ok := named(key, value); ok {
+			s.hit([]credential{c}, nil)
+		}
+	}
+	s.value(value)
 }
 
 func itemName(item any) string {
@@ -221,19 +226,19 @@ func itemName(item any) string {
 }
 
 // text looks at a text by itself, and at its lines if it is a file.
-func (s *scan) text(at *step, value string) {
+func (s *scan) text(value string) {
 	if kinds := detect(value); len(kinds) > 0 {
-		s.hit(at, kinds, nil)
+		s.hit(kinds, nil)
 	}
 	if strings.Contains(value, "\n") {
 		if kinds, names := lines(value); len(kinds) > 0 {
-			s.hit(at, kinds, names)
+			s.hit(kinds, names)
 		}
 	}
 }
 
 // arguments looks at "--password=x" and at "--password", "x".
-func (s *scan) arguments(at *step, args []any) {
+func (s *scan) arguments(args []any) {
 	for i, arg := range args {
 		arg, _ := arg.(string)
 		if !strings.HasPrefix(arg, "-") {
@@ -246,14 +251,14 @@ func (s *scan) arguments(at *step, args []any) {
 			}
 		}
 		if c, ok := named(name, value); ok {
-			s.hit(at, []credential{c}, []string{"-" + strings.TrimSuffix(arg, "="+value)[1:]})
+			s.hit([]credential{c}, []string{"-" + strings.TrimSuffix(arg, "="+value)[1:]})
 		}
 	}
 }
 
-// hit joins what is found of one field.
-func (s *scan) hit(at *step, kinds []credential, names []string) {
-	path := at.path()
+// hit joins what is found of the field where it is.
+func (s *scan) hit(kinds []credential, names []string) {
+	path := s.path()
 	i := slices.IndexFunc(s.hits, func(h hit) bool { return h.path == path })
 	if i < 0 {
 		i = len(s.hits)

@@ -36,6 +36,7 @@ type item struct {
 	uid      string
 	kind     string // as kindOf spells it
 	refs     []reference
+	declared bool
 
 	state state
 	// root is what it stands or falls with: nil for what is known.

@@ -34,6 +34,7 @@ func newJudge(p *Policy, w World) *judge {
 	memory := make([]item, len(w.Live))
 	for n, o := range w.Live {
 		memory[n].read(o)
+		_, memory[n].declared = j.declared[keyOf(o.ID)]
 		items[n] = &memory[n]
 	}
 	slices.SortFunc(items, func(a, b *item) int { return a.ID.Compare(b.ID) })
@@ -46,7 +47,7 @@ func newJudge(p *Policy, w World) *judge {
 // all the same, and the declared one of the two if either is.
 func (j *judge) index(items []*item) {
 	for _, i := range items {
-		if j.isDeclared(i) && i.uid != "" {
+		if i.declared && i.uid != "" {
 			j.byUID[i.uid] = i
 		}
 	}
@@ -79,7 +80,7 @@ func (j *judge) stand(i *item) *item {
 
 func (j *judge) rootOf(i *item) *item {
 	switch {
-	case j.isDeclared(i), j.made.covers(j, i):
+	case i.declared, j.made.covers(j, i):
 		return nil
 	case j.isBuiltIn(i):
 		if d, ok := j.tampered(i); ok {
@@ -132,8 +133,3 @@ func (j *judge) unsure(i *item, reason string) {
 func (j *judge) listed(id object.ID) bool { return j.world.Listed == nil || j.world.Listed(id) }
 
 func (j *judge) mutated(id object.ID) bool { return j.world.Mutated != nil && j.world.Mutated(id) }
-
-func (j *judge) isDeclared(i *item) bool {
-	_, ok := j.declared[keyOf(i.ID)]
-	return ok
-}
