@@ -19,7 +19,7 @@ CONTROLPLANE_SOURCES := $(shell find test/controlplane -type f ! -name '*_test.g
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build test lint demo bench bench-controller oracle fuzz generate image verify clean controlplane deployers tools
+.PHONY: help build test lint demo bench bench-rules bench-controller oracle fuzz generate image verify clean controlplane deployers tools
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1:\2/p' Makefile | awk -F: '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -41,6 +41,9 @@ demo: build controlplane ## show drift being found in a small shop (KEEP=1 keeps
 
 bench: build controlplane ## measure against kubectl diff, 1,000 objects
 	@go run ./test/bench
+
+bench-rules: build controlplane ## measure all rules over GOVERNED objects (5000) beside comparing
+	@go run ./test/bench -rules $(or $(GOVERNED),5000)
 
 bench-controller: build controlplane ## measure the controller over GOVERNED objects (1000)
 	@go test ./test/controller -run '^$$' -bench Controller -benchtime 1x -timeout 60m -args -governed $(or $(GOVERNED),1000) -others $(or $(OTHERS),0)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -14,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 
 	"plumbline.dev/plumbline/object"
 	"plumbline.dev/plumbline/test/testenv"
@@ -33,9 +35,22 @@ const (
 	settleInterval = 2 * time.Second
 )
 
+// resources are the kinds that are deployed.
 var resources = map[string]schema.GroupVersionResource{
-	"Deployment": {Group: "apps", Version: "v1", Resource: "deployments"},
-	"ConfigMap":  {Version: "v1", Resource: "configmaps"},
+	"ConfigMap":      {Version: "v1", Resource: "configmaps"},
+	"Deployment":     {Group: "apps", Version: "v1", Resource: "deployments"},
+	"Namespace":      {Version: "v1", Resource: "namespaces"},
+	"NetworkPolicy":  {Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"},
+	"Service":        {Version: "v1", Resource: "services"},
+	"ServiceAccount": {Version: "v1", Resource: "serviceaccounts"},
+}
+
+// made are the kinds that controllers make of them.
+var made = []schema.GroupVersionResource{
+	{Version: "v1", Resource: "endpoints"},
+	{Group: "discovery.k8s.io", Version: "v1", Resource: "endpointslices"},
+	{Version: "v1", Resource: "pods"},
+	{Group: "apps", Version: "v1", Resource: "replicasets"},
 }
 
 // admin may do everything in the cluster.
@@ -50,7 +65,7 @@ func newAdmin(env *testenv.Env) (*admin, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.QPS = -1
+	config.QPS, config.WarningHandler = -1, rest.NoWarnings{}
 	typed, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, err
@@ -104,7 +119,7 @@ func (a *admin) deploy(ctx context.Context, files []file) error {
 			}
 			for _, o := range objects {
 				u := &unstructured.Unstructured{Object: o.Content}
-				_, err := a.dynamic.Resource(resources[o.ID.Kind]).Namespace(namespace).
+				_, err := a.dynamic.Resource(resources[o.ID.Kind]).Namespace(o.ID.Namespace).
 					Apply(ctx, o.ID.Name, u, metav1.ApplyOptions{FieldManager: deployer})
 				if err != nil {
 					return fmt.Errorf("deploying %s: %w", f.name, err)
@@ -116,8 +131,8 @@ func (a *admin) deploy(ctx context.Context, files []file) error {
 	return work.Wait()
 }
 
-// settle waits until the controllers have seen every Deployment and write no
-// more.
+// settle waits until the controllers have seen every Deployment, all Pods run, and
+// nobody writes any more.
 func (a *admin) settle(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
@@ -150,7 +165,27 @@ func (a *admin) versions(ctx context.Context) (map[string]string, bool, error) {
 	versions, seen := map[string]string{}, true
 	for _, d := range list.Items {
 		versions[d.Name] = d.ResourceVersion
-		seen = seen && d.Status.ObservedGeneration == d.Generation && len(d.Status.Conditions) > 0
+		seen = seen && d.Status.ObservedGeneration == d.Generation && len(d.Status.Conditions) > 0 && d.Status.AvailableReplicas == *d.Spec.Replicas
 	}
 	return versions, seen, nil
+}
+
+// count returns how many objects there are in the namespace, with those that controllers
+// have made.
+func (a *admin) count(ctx context.Context) (int64, error) {
+	count := int64(0)
+	for _, r := range slices.Concat(slices.Collect(maps.Values(resources)), made) {
+		if r == resources["Namespace"] {
+			continue
+		}
+		list, err := a.dynamic.Resource(r).Namespace(namespace).List(ctx, metav1.ListOptions{Limit: 1})
+		if err != nil {
+			return 0, fmt.Errorf("counting the %s: %w", r.Resource, err)
+		}
+		count += int64(len(list.Items))
+		if left := list.GetRemainingItemCount(); left != nil {
+			count += *left
+		}
+	}
+	return count, nil
 }

@@ -25,7 +25,7 @@ func (r request) reads() bool {
 }
 
 // addRequests gives each run the requests of its user.
-func addRequests(results *[tools]result, log string) error {
+func addRequests(results []result, log string) error {
 	byUser, err := readAudit(log)
 	if err != nil {
 		return fmt.Errorf("counting the requests: %w", err)

@@ -23,6 +23,7 @@ func main() {
 	}
 	var o options
 	flag.IntVar(&o.objects, "objects", 1000, "objects to deploy, half Deployments and half ConfigMaps")
+	flag.IntVar(&o.governed, "rules", 0, "measure all rules beside comparing alone, and nothing else, of `n` declared objects of applications that run")
 	flag.IntVar(&o.runs, "runs", 5, "counted runs of each tool with warm caches")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -34,21 +35,24 @@ func main() {
 	}
 }
 
-type options struct{ objects, runs int }
+type options struct{ objects, governed, runs int }
 
 // bench does everything, and leaves nothing behind.
 func bench(ctx context.Context, o options) (err error) {
 	if o.objects < 2 || o.runs < 1 {
 		return errors.New("-objects must be at least 2 and -runs at least 1")
 	}
-	if _, err := exec.LookPath("diff"); err != nil {
-		return fmt.Errorf("kubectl diff needs a diff program: %w", err)
-	}
 	dir, err := os.MkdirTemp("", "plumbline-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if o.governed > 0 {
+		return benchRules(ctx, o, dir)
+	}
+	if _, err := exec.LookPath("diff"); err != nil {
+		return fmt.Errorf("kubectl diff needs a diff program: %w", err)
+	}
 
 	say("measuring one comparison")
 	micro, err := benchmarkDiffer(ctx)
@@ -77,15 +81,11 @@ func bench(ctx context.Context, o options) (err error) {
 	defer func() { err = errors.Join(err, env.Stop()) }()
 
 	tree := filepath.Join(dir, "config")
-	admin, err := prepare(ctx, env, tree, o.objects)
+	admin, err := prepare(ctx, env, tree, objects(o.objects))
 	if err != nil {
 		return err
 	}
-	rulesFile := filepath.Join(dir, "baseline.yaml")
-	if err := os.WriteFile(rulesFile, []byte(baseline), 0o600); err != nil {
-		return err
-	}
-	contestants, err := newTools(plumbline, tree, rulesFile)
+	contestants, err := newTools(plumbline, tree)
 	if err != nil {
 		return err
 	}
@@ -101,9 +101,8 @@ func bench(ctx context.Context, o options) (err error) {
 
 // prepare writes the configuration, deploys it and lets the users of the
 // comparison in.
-func prepare(ctx context.Context, env *testenv.Env, tree string, objects int) (*admin, error) {
-	files, err := writeTree(tree, objects)
-	if err != nil {
+func prepare(ctx context.Context, env *testenv.Env, tree string, files []file) (*admin, error) {
+	if err := writeTree(tree, files); err != nil {
 		return nil, err
 	}
 	a, err := newAdmin(env)
@@ -113,7 +112,7 @@ func prepare(ctx context.Context, env *testenv.Env, tree string, objects int) (*
 	if err := a.letIn(ctx); err != nil {
 		return nil, err
 	}
-	say(fmt.Sprintf("deploying %d objects as %s", len(files), deployer))
+	say(fmt.Sprintf("deploying the objects of %d files as %s", len(files), deployer))
 	if err := a.deploy(ctx, files); err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ type summary struct {
 	options    options
 	bytes      int64 // of the configuration
 	kubernetes string
-	results    [tools]result
+	results    []result
 	micro      []micro
 	rules      rules
 	dumps      map[string]cost // by format

@@ -14,7 +14,6 @@ const (
 	alone     = iota // plumbline comparing, and nothing else
 	kubectl          // the other program
 	withRules        // plumbline with a Baseline that has all rules
-	tools
 )
 
 // tool is one of the programs under comparison.
@@ -24,12 +23,17 @@ type tool struct {
 	args  []string
 }
 
-func newTools(plumbline, tree, rules string) ([tools]tool, error) {
+// newTools returns the contestants. Beside the tree it writes the Baseline.
+func newTools(plumbline, tree string) ([]tool, error) {
 	root, err := testenv.Root()
 	if err != nil {
-		return [tools]tool{}, err
+		return nil, err
 	}
-	return [tools]tool{
+	rules := tree + ".baseline.yaml"
+	if err := os.WriteFile(rules, []byte(baseline), 0o600); err != nil {
+		return nil, err
+	}
+	return []tool{
 		alone:     {name: "plumbline", group: readers, args: []string{plumbline, "diff", tree}},
 		kubectl:   {name: "kubectl", group: writers, args: []string{filepath.Join(root, "bin", "kubectl"), "diff", "--server-side", "--field-manager=" + deployer, "-k", tree}},
 		withRules: {name: "plumbline-rules", group: readers, args: []string{plumbline, "diff", "-f", rules, tree}},
@@ -62,8 +66,8 @@ func (r run) writes() int {
 // race runs the tools in turn, so that whatever else the machine does touches
 // both alike: once to warm up the server, once with empty caches, once to warm
 // up with those caches, and then the counted times.
-func race(ctx context.Context, env *testenv.Env, contestants [tools]tool, homes string, runs int) ([tools]result, error) {
-	var results [tools]result
+func race(ctx context.Context, env *testenv.Env, contestants []tool, homes string, runs int) ([]result, error) {
+	results := make([]result, len(contestants))
 	rounds := []string{"warm-up", "cold", "warm-up"}
 	for i := range runs {
 		rounds = append(rounds, fmt.Sprintf("warm %d", i+1))
@@ -86,7 +90,7 @@ func race(ctx context.Context, env *testenv.Env, contestants [tools]tool, homes 
 			}
 		}
 	}
-	return results, addRequests(&results, env.AuditLog)
+	return results, addRequests(results, env.AuditLog)
 }
 
 // run runs the tool once, as a user of its own. To find anything is a failure:

@@ -6,43 +6,50 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // namespace is where all objects live.
 const namespace = "shop"
 
-// file is one declared object and its name in the tree.
+// file is a file of the tree: its name and the objects that it declares.
 type file struct {
 	name string
 	text []byte
 }
 
-// writeTree writes n objects into dir, one object per file, and a kustomization
-// that does nothing but list them: the layout of a repository to which something
+// objects are n, one object per file: the layout of a repository to which something
 // else has already rendered its objects.
-func writeTree(dir string, n int) ([]file, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
+func objects(n int) []file {
+	files := make([]file, n)
+	for i := range files {
+		files[i] = declare(i)
 	}
-	var files []file
+	return files
+}
+
+// writeTree writes the files into dir, and a kustomization that does nothing but list
+// them.
+func writeTree(dir string, files []file) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
 	kustomization := bytes.NewBufferString("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n")
-	for i := range n {
-		f := declare(i)
-		files = append(files, f)
+	for _, f := range files {
 		fmt.Fprintf(kustomization, "- %s\n", f.name)
 	}
-	for _, f := range append(files, file{name: "kustomization.yaml", text: kustomization.Bytes()}) {
+	for _, f := range append(slices.Clone(files), file{name: "kustomization.yaml", text: kustomization.Bytes()}) {
 		if err := os.WriteFile(filepath.Join(dir, f.name), f.text, 0o644); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return files, nil
+	return nil
 }
 
 // declare returns the i-th object: a Deployment or a ConfigMap in turn.
 func declare(i int) file {
 	if i%2 == 0 {
-		return file{name: fmt.Sprintf("app-%04d-deployment.yaml", i/2), text: fmt.Appendf(nil, deployment, i/2)}
+		return file{name: fmt.Sprintf("app-%04d-deployment.yaml", i/2), text: fmt.Appendf(nil, deployment, i/2, 0)}
 	}
 	return file{name: fmt.Sprintf("app-%04d-configmap.yaml", i/2), text: fmt.Appendf(nil, configMap, i/2)}
 }
@@ -85,8 +92,7 @@ func sizeOf(dir string) int64 {
 	return size
 }
 
-// deployment has what a grown one has. It asks for no replicas, so that a
-// thousand objects need no pods.
+// deployment has what a grown one has, and as many replicas as are given.
 const deployment = `apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -99,7 +105,7 @@ metadata:
   annotations:
     shop.example.com/owner: team-%04[1]d@example.com
 spec:
-  replicas: 0
+  replicas: %[2]d
   revisionHistoryLimit: 3
   selector:
     matchLabels:
@@ -118,7 +124,7 @@ spec:
         prometheus.io/scrape: "true"
         prometheus.io/port: "9102"
     spec:
-      serviceAccountName: default
+      serviceAccountName: app-%04[1]d
       automountServiceAccountToken: false
       terminationGracePeriodSeconds: 45
       securityContext:
