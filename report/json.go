@@ -20,6 +20,7 @@ type (
 	jsonReport struct {
 		APIVersion string        `json:"apiVersion"`
 		Kind       string        `json:"kind"`
+		Baseline   string        `json:"baseline,omitempty"`
 		Source     jsonSource    `json:"source"`
 		Summary    jsonSummary   `json:"summary"`
 		Findings   []jsonFinding `json:"findings"`
@@ -31,6 +32,11 @@ type (
 		Warnings    []string          `json:"warnings"`
 		// Suggested are rules for spec.ignore of a Baseline.
 		Suggested []v1alpha1.Ignore `json:"suggestedIgnore,omitempty"`
+	}
+	jsonList struct {
+		APIVersion string       `json:"apiVersion"`
+		Kind       string       `json:"kind"`
+		Items      []jsonReport `json:"items"`
 	}
 	jsonSource struct {
 		Repository string `json:"repository,omitempty"`
@@ -63,6 +69,7 @@ type (
 		Origin      *jsonOrigin  `json:"origin,omitempty"`
 		Message     string       `json:"message"`
 		Advice      string       `json:"advice,omitempty"`
+		Since       string       `json:"since,omitempty"`
 	}
 	jsonIgnored struct {
 		jsonFinding
@@ -108,17 +115,36 @@ type (
 // JSON writes the report as one JSON document, apiVersion plumbline.dev/v1alpha1
 // and kind Report. A change without a manager is one that left no record; its
 // notBefore is when the deployer last wrote the object. A change with pending is
-// as of that commit, so many commits behind the one that was compared with.
-func JSON(w io.Writer, r Report) error {
+// as of that commit, so many commits behind the one that was compared with. A finding
+// with since is one that the controller has known for that long.
+func JSON(w io.Writer, r Report) error { return writeJSON(w, jsonOf(r)) }
+
+// YAML writes the same document as YAML.
+func YAML(w io.Writer, r Report) error { return writeYAML(w, jsonOf(r)) }
+
+// JSONList writes reports as one JSON document, of kind ReportList.
+func JSONList(w io.Writer, all []Report) error { return writeJSON(w, listOf(all)) }
+
+// YAMLList writes the same document as YAML.
+func YAMLList(w io.Writer, all []Report) error { return writeYAML(w, listOf(all)) }
+
+func listOf(all []Report) jsonList {
+	list := jsonList{APIVersion: v1alpha1.APIVersion, Kind: "ReportList", Items: []jsonReport{}}
+	for _, r := range all {
+		list.Items = append(list.Items, jsonOf(r))
+	}
+	return list
+}
+
+func writeJSON(w io.Writer, document any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(jsonOf(r))
+	return encoder.Encode(document)
 }
 
-// YAML writes the same document as YAML.
-func YAML(w io.Writer, r Report) error {
-	data, err := json.Marshal(jsonOf(r))
+func writeYAML(w io.Writer, document any) error {
+	data, err := json.Marshal(document)
 	if err != nil {
 		return err
 	}
@@ -146,8 +172,9 @@ func escaped(data []byte) []byte {
 
 func jsonOf(r Report) jsonReport {
 	out := jsonReport{
-		APIVersion: "plumbline.dev/v1alpha1",
+		APIVersion: v1alpha1.APIVersion,
 		Kind:       "Report",
+		Baseline:   r.Baseline,
 		Source:     jsonSource(r.Source),
 		Summary: jsonSummary{
 			Time: r.At.UTC().Format(time.RFC3339), Objects: r.Objects(),
@@ -194,6 +221,7 @@ func (r Report) jsonFinding(f finding.Finding) jsonFinding {
 		Subject: f.Subject, Evidence: string(f.Evidence),
 		Message: f.Message, Advice: f.Advice, Changes: []jsonChange{},
 	}
+	out.Since = timeText(r.Since[out.Fingerprint])
 	for _, id := range f.Children {
 		out.Children = append(out.Children, jsonObjectOf(id))
 	}

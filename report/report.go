@@ -15,6 +15,9 @@ import (
 
 // Report is the outcome of one pass.
 type Report struct {
+	// Baseline names the one in the cluster that it is about, "plumbline-system/shop"; empty
+	// where there is none.
+	Baseline string
 	// Source is where the declared objects come from.
 	Source Source
 	// Findings are sorted by object and rule.
@@ -42,6 +45,8 @@ type Report struct {
 	Verdicts map[finding.Verdict]int
 	// Authors says who declared a line, for those that were looked up.
 	Authors map[object.Position]Author
+	// Since says when a finding came, by its fingerprint, where somebody has kept that.
+	Since map[string]time.Time
 	// At is when the comparison was made.
 	At time.Time
 }

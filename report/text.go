@@ -25,7 +25,10 @@ type TextOptions struct {
 // Text writes the report for people: the findings grouped by object, one line
 // per change where the width allows, and a summary.
 func Text(w io.Writer, r Report, o TextOptions) error {
-	t := &text{w: bufio.NewWriter(w), TextOptions: o, at: r.At, authors: r.Authors, unrecorded: r.Unrecorded}
+	t := &text{w: bufio.NewWriter(w), TextOptions: o, at: r.At, authors: r.Authors, opened: r.Since, unrecorded: r.Unrecorded}
+	if r.Baseline != "" {
+		t.printf("%s\n\n", t.paint(bold, "Baseline "+printable(r.Baseline)))
+	}
 	t.findings(r.entries())
 	t.unknown(r.Unknown)
 	if r.ShowUnconfirmed {
@@ -56,6 +59,7 @@ type text struct {
 	w       *bufio.Writer
 	at      time.Time
 	authors map[object.Position]Author
+	opened  map[string]time.Time // by fingerprint
 	// unrecorded says that nothing can be told of who wrote what.
 	unrecorded bool
 }

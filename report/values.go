@@ -134,29 +134,37 @@ func printable(s string) string {
 	return b.String()
 }
 
-func cut(s string) string {
-	if utf8.RuneCountInString(s) <= maxValue {
+func cut(s string) string { return cutTo(s, maxValue) }
+
+func cutTo(s string, most int) string {
+	if utf8.RuneCountInString(s) <= most {
 		return s
 	}
-	return string([]rune(s)[:maxValue-1]) + "…"
+	return string([]rune(s)[:most-1]) + "…"
 }
 
-// cutPair cuts two values to length where they differ: of a long beginning that
+func cutPair(a, b string) (string, string) { return cutPairTo(a, b, maxValue) }
+
+// cutPairTo cuts two values to length where they differ: of a long beginning that
 // both share, only the end is shown.
-func cutPair(a, b string) (string, string) {
+func cutPairTo(a, b string, most int) (string, string) {
 	before, after := []rune(a), []rune(b)
-	if max(len(before), len(after)) <= maxValue {
+	if max(len(before), len(after)) <= most {
 		return a, b
 	}
 	same := 0
 	for same < len(before) && same < len(after) && before[same] == after[same] {
 		same++
 	}
-	if skip := same - maxValue/4; skip > 0 {
+	if skip := same - most/4; skip > 0 {
 		a, b = "…"+string(before[skip:]), "…"+string(after[skip:])
 	}
-	return cut(a), cut(b)
+	return cutTo(a, most), cutTo(b, most)
 }
+
+// Fold makes a text safe for a terminal, and breaks it into lines of at most width
+// characters; a width of 0 breaks nothing.
+func Fold(s string, width int) []string { return fold(printable(s), width) }
 
 // fold breaks a line so that each part has at most width characters. A width of 0
 // or less folds nothing.

@@ -24,6 +24,9 @@ func (t *text) about(f finding.Finding) []string {
 	if n := len(f.Children); n > 0 {
 		parts = append(parts, "with "+named(f.Children))
 	}
+	if at, ok := t.opened[f.Fingerprint()]; ok {
+		parts = append(parts, "found "+t.when(at))
+	}
 	return parts
 }
 

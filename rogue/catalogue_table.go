@@ -17,6 +17,8 @@ var passing = map[string]bool{
 	"StorageVersion.internal.apiserver.k8s.io": true,
 	"VolumeAttachment.storage.k8s.io":          true,
 
+	"Finding.plumbline.dev": true, // our own
+
 	"Addon.k3s.cattle.io":                      true,
 	"ETCDSnapshotFile.k3s.cattle.io":           true,
 	"BlockAffinity.crd.projectcalico.org":      true,

@@ -1,5 +1,5 @@
 // Package v1alpha1 is the Baseline: a git repository at a ref and path, plus the
-// rules that hold for what it governs.
+// rules that hold for what it governs; and the Finding, what does not hold.
 //
 // +kubebuilder:object:generate=true
 // +groupName=plumbline.dev

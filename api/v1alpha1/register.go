@@ -6,12 +6,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// GroupVersion is the API group and version of a Baseline.
+// GroupVersion is the API group and version of Baselines and Findings.
 var GroupVersion = schema.GroupVersion{Group: "plumbline.dev", Version: "v1alpha1"}
 
 // AddToScheme makes the types known to clients.
 func AddToScheme(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &Baseline{}, &BaselineList{})
+	scheme.AddKnownTypes(GroupVersion, &Baseline{}, &BaselineList{}, &Finding{}, &FindingList{})
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }
