@@ -15,9 +15,7 @@ import (
 func writerFor(format string, s streams) (func(io.Writer, report.Report) error, error) {
 	switch format {
 	case "text":
-		width, isTerminal := terminalWidth(s.out)
-		o := report.TextOptions{Width: width, Color: isTerminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
-		return func(w io.Writer, r report.Report) error { return report.Text(w, r, o) }, nil
+		return func(w io.Writer, r report.Report) error { return report.Text(w, r, textOptions(s)) }, nil
 	case "json":
 		return report.JSON, nil
 	case "yaml":
@@ -25,6 +23,33 @@ func writerFor(format string, s streams) (func(io.Writer, report.Report) error, 
 	default:
 		return nil, fmt.Errorf("--output: %q is not a format: use text, json or yaml", format)
 	}
+}
+
+// listWriterFor returns the function that writes reports in the named format.
+func listWriterFor(format string, s streams) (func(io.Writer, []report.Report) error, error) {
+	one, err := writerFor(format, s)
+	switch format {
+	case "json":
+		return report.JSONList, nil
+	case "yaml":
+		return report.YAMLList, nil
+	}
+	return func(w io.Writer, all []report.Report) error {
+		for i, r := range all {
+			if i > 0 {
+				fmt.Fprintln(w)
+			}
+			if err := one(w, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, err
+}
+
+func textOptions(s streams) report.TextOptions {
+	width, isTerminal := terminalWidth(s.out)
+	return report.TextOptions{Width: width, Color: isTerminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
 }
 
 // terminalWidth returns the number of columns of a terminal, and whether w is
