@@ -2,130 +2,188 @@ package controller
 
 import (
 	"cmp"
-	"encoding/json"
-	"errors"
-	"io/fs"
+	"context"
+	"fmt"
 	"log/slog"
-	"maps"
-	"os"
-	"path/filepath"
+	"reflect"
 	"slices"
+	"sync/atomic"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"plumbline.dev/plumbline/api/v1alpha1"
 	"plumbline.dev/plumbline/finding"
 	"plumbline.dev/plumbline/object"
 	"plumbline.dev/plumbline/report"
 )
 
-// board has a Baseline's open findings by fingerprint, and tells the log of each when it
-// comes, when it is another and when it goes.
+// board has a Baseline's open findings by fingerprint, tells the log of each when it comes,
+// when it is another and when it goes, and then has the cluster hold the same.
+//
+// The log comes first: what a crash keeps from the cluster is told again, and not lost.
 type board struct {
-	log *slog.Logger
-	// file keeps them for the next process; empty keeps none.
-	file string
-	open map[string]open
+	log      *slog.Logger
+	baseline types.NamespacedName
+	uid      types.UID
+	// publish is told of the fingerprints whose findings are others in the cluster now. It
+	// does not wait for that.
+	publish func(b *board, fingerprints []string)
+	// open is what the last update left; nobody edits it.
+	open atomic.Pointer[map[string]open]
 }
 
-// open is a finding as it was last told.
+// open is a finding as it was last told, and as the cluster holds it.
 type open struct {
-	Rule     finding.Rule
-	Severity string
-	Object   object.ID // zero for what is about no single object
-	Message  string
-	Since    time.Time
+	v1alpha1.FindingDetails
+	// found is what that was made of; nil where an earlier process did.
+	found *finding.Finding
 }
 
-// newBoard returns what the last process left in a file.
-func newBoard(log *slog.Logger, file string) board {
-	b := board{log: log, file: file}
-	text, err := os.ReadFile(file)
-	switch {
-	case file == "" || errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		log.Error("the findings that were open are not known, and are told again", "error", err)
-	default:
-		if err := json.Unmarshal(text, &b.open); err != nil {
-			log.Error("the findings that were open are not known, and are told again", "file", file, "error", err)
-			b.open = nil
+func newBoard(log *slog.Logger, of *v1alpha1.Baseline, publish func(*board, []string)) *board {
+	b := &board{
+		log:      log.With("namespace", of.Namespace, "baseline", of.Name),
+		baseline: client.ObjectKeyFromObject(of), uid: of.UID, publish: publish,
+	}
+	b.open.Store(&map[string]open{})
+	return b
+}
+
+// restore takes in what earlier processes have told, as the cluster holds it.
+func (b *board) restore(ctx context.Context, reader client.Reader) error {
+	var list v1alpha1.FindingList
+	err := reader.List(ctx, &list, client.InNamespace(b.baseline.Namespace), client.MatchingLabels{v1alpha1.LabelBaseline: v1alpha1.BaselineLabel(b.baseline.Name)})
+	if err != nil {
+		return fmt.Errorf("reading which findings were open: %w", err)
+	}
+	all := make(map[string]open, len(list.Items))
+	for _, f := range list.Items {
+		if b.owns(&f) && f.Name == v1alpha1.FindingName(b.baseline.Name, f.Fingerprint) {
+			all[f.Fingerprint] = open{FindingDetails: f.FindingDetails}
 		}
 	}
-	return b
+	b.open.Store(&all)
+	return nil
+}
+
+// owns tells whether a Finding is of this Baseline, and not of one before of that name.
+func (b *board) owns(f *v1alpha1.Finding) bool {
+	return slices.ContainsFunc(f.OwnerReferences, func(r metav1.OwnerReference) bool { return r.UID == b.uid })
+}
+
+// knows tells whether a finding is open.
+func (b *board) knows(fingerprint string) bool {
+	_, ok := (*b.open.Load())[fingerprint]
+	return ok
+}
+
+// wanted is the Finding that the cluster is to hold; false for none. Any goroutine may ask.
+func (b *board) wanted(fingerprint string) (*v1alpha1.Finding, bool) {
+	o, ok := (*b.open.Load())[fingerprint]
+	if !ok {
+		return nil, false
+	}
+	return &v1alpha1.Finding{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: b.baseline.Namespace, Name: v1alpha1.FindingName(b.baseline.Name, fingerprint),
+			Labels: map[string]string{v1alpha1.LabelBaseline: v1alpha1.BaselineLabel(b.baseline.Name)},
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.Kind, Name: b.baseline.Name, UID: b.uid,
+			}},
+		},
+		FindingDetails: *o.FindingDetails.DeepCopy(),
+	}, true
 }
 
 // update takes in what was found. Of objects that could not be compared nothing is said to
 // be gone.
 func (b *board) update(r report.Report) {
+	before := *b.open.Load()
+	now, others := b.after(r)
+	var gone []string
+	for key := range before {
+		if _, still := now[key]; !still {
+			gone = append(gone, key)
+		}
+	}
+	b.open.Store(&now)
+	for _, key := range sorted(gone, before) {
+		b.log.Info("finding resolved", before[key].attributes()...)
+	}
+	for _, key := range sorted(others, now) {
+		switch was, known := before[key]; {
+		case !known:
+			b.log.Warn("finding", now[key].attributes()...)
+		case was.Message != now[key].Message || was.Severity != now[key].Severity:
+			b.log.Warn("finding changed", now[key].attributes()...)
+		}
+	}
+	if news := append(gone, others...); len(news) > 0 {
+		b.publish(b, news)
+	}
+}
+
+// after returns the findings that are open after a report, and which of them are new or
+// others than before. Those of which the report knows nothing stay.
+func (b *board) after(r report.Report) (now map[string]open, others []string) {
+	before, at := *b.open.Load(), metav1.Now().Rfc3339Copy()
+	now = make(map[string]open, len(r.Findings))
+	for _, f := range r.Findings {
+		now[f.Fingerprint()] = open{found: &f}
+	}
+	for key, o := range now {
+		was, known := before[key]
+		if known && was.found != nil && reflect.DeepEqual(was.found, o.found) {
+			now[key] = was
+			continue
+		}
+		o.FindingDetails = report.Details(*o.found)
+		o.Since, o.Changed, o.Commit = at, at, r.Source.Commit
+		switch {
+		case !known:
+			others = append(others, key)
+		case sameDetails(was.FindingDetails, o.FindingDetails):
+			o.FindingDetails = was.FindingDetails
+		default:
+			o.Since, others = was.Since, append(others, key)
+		}
+		now[key] = o
+	}
 	unknown := map[object.ID]bool{} // the zero ID stands for what is about no single object
 	for _, u := range r.Unknown {
 		unknown[u.Object] = true
 	}
-	before, now, news := b.open, map[string]open{}, false
-	for _, f := range r.Findings {
-		key := f.Fingerprint()
-		o := open{Rule: f.Rule, Severity: f.Severity.String(), Object: f.Object, Message: f.Message, Since: time.Now()}
-		if was, known := before[key]; known {
-			o.Since = was.Since
-		}
-		now[key] = o
-	}
-	for _, key := range sorted(before) {
-		was := before[key]
-		if _, still := now[key]; still {
-			continue
-		}
-		if unknown[was.Object] || unknown[object.ID{}] || len(r.Errors) > 0 {
+	for key, was := range before {
+		if _, still := now[key]; !still && (unknown[report.ObjectOf(was.Object)] || unknown[object.ID{}] || len(r.Errors) > 0) {
 			now[key] = was
-			continue
 		}
-		b.log.Info("finding resolved", was.attributes(key)...)
-		news = true
 	}
-	for _, key := range sorted(now) {
-		switch was, known := before[key]; {
-		case !known:
-			b.log.Warn("finding", now[key].attributes(key)...)
-		case was.Message != now[key].Message || was.Severity != now[key].Severity:
-			b.log.Warn("finding changed", now[key].attributes(key)...)
-		default:
-			continue
-		}
-		news = true
-	}
-	b.open = now
-	if news {
-		b.keep()
-	}
+	return now, others
 }
 
-// keep writes the board for the next process, whole or not at all. What was told before a
-// crash and not written is told again: nothing is lost.
-func (b *board) keep() {
-	if b.file == "" {
-		return
-	}
-	text, err := json.Marshal(b.open)
-	if err == nil {
-		err = errors.Join(os.MkdirAll(filepath.Dir(b.file), 0o700), os.WriteFile(b.file+".new", text, 0o600), os.Rename(b.file+".new", b.file))
-	}
-	if err != nil {
-		b.log.Error("the open findings cannot be kept, and are told again after a restart", "error", err)
-	}
+// sameDetails compares what was found, not when, nor with which commit.
+func sameDetails(a, b v1alpha1.FindingDetails) bool {
+	a.Since, a.Changed, a.Commit = b.Since, b.Changed, b.Commit
+	return semantic.DeepEqual(a, b)
 }
 
-// forget takes away what is kept.
-func (b *board) forget() {
-	if b.file != "" {
-		_ = os.Remove(b.file) // another Baseline has another
+// sorted puts fingerprints in the order of their objects and rules.
+func sorted(keys []string, all map[string]open) []string {
+	objects := make(map[string]object.ID, len(keys))
+	for _, key := range keys {
+		objects[key] = report.ObjectOf(all[key].Object)
 	}
-}
-
-// sorted are the keys of findings in the order of their objects and rules.
-func sorted(all map[string]open) []string {
-	return slices.SortedFunc(maps.Keys(all), func(a, b string) int {
-		return cmp.Or(all[a].Object.Compare(all[b].Object), cmp.Compare(all[a].Rule, all[b].Rule), cmp.Compare(a, b))
+	slices.SortFunc(keys, func(a, b string) int {
+		return cmp.Or(objects[a].Compare(objects[b]), cmp.Compare(all[a].Rule, all[b].Rule), cmp.Compare(a, b))
 	})
+	return keys
 }
 
-func (o open) attributes(key string) []any {
-	return []any{"fingerprint", key, "rule", o.Rule, "severity", o.Severity, "object", o.Object.String(), "message", o.Message, "since", o.Since.UTC().Format(time.RFC3339)}
+func (o open) attributes() []any {
+	return []any{
+		"fingerprint", o.Fingerprint, "rule", o.Rule, "severity", o.Severity, "object", report.ObjectOf(o.Object).String(),
+		"message", o.Message, "since", o.Since.UTC().Format(time.RFC3339),
+	}
 }

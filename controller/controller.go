@@ -1,6 +1,7 @@
 // Package controller keeps the status of each Baseline in a cluster true: it watches
 // for Baselines, asks their repositories for news, compares, and says how that stands in
-// conditions, Events, metrics and logs. Of the cluster it only reads, but for that.
+// conditions, Findings, Events, metrics and logs. Of the cluster it only reads, but for
+// that.
 package controller
 
 import (
@@ -55,9 +56,6 @@ type Options struct {
 	ProfileAddress string
 	// CacheDir keeps schemas and answers of registries between runs; empty keeps none.
 	CacheDir string
-	// StateDir keeps which findings were told from one process to the next; empty keeps
-	// nothing.
-	StateDir string
 	// Version and Commit are the program's, for its metrics.
 	Version, Commit string
 	// Log is told what happens.
@@ -85,11 +83,12 @@ func Run(ctx context.Context, config *rest.Config, o Options) error {
 		LeaderElectionReleaseOnCancel: true, // so that another takes over at once
 		GracefulShutdownTimeout:       &within,
 	}
+	options.Cache.ByObject = map[client.Object]cache.ByObject{&v1alpha1.Finding{}: {Transform: cache.TransformStripManagedFields()}}
 	if o.Namespace != "" {
 		options.Cache.DefaultNamespaces = map[string]cache.Config{o.Namespace: {}}
 	}
 	if o.Selector != nil {
-		options.Cache.ByObject = map[client.Object]cache.ByObject{&v1alpha1.Baseline{}: {Label: o.Selector}}
+		options.Cache.ByObject[&v1alpha1.Baseline{}] = cache.ByObject{Label: o.Selector}
 	}
 	if o.LeaderElection {
 		o.Log.Info("only one controller acts", "lease", options.LeaderElectionID)
@@ -102,7 +101,7 @@ func Run(ctx context.Context, config *rest.Config, o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := r.setUp(manager); err != nil {
+	if err := errors.Join(r.setUp(manager), r.publisher.setUp(manager)); err != nil {
 		return fmt.Errorf("starting the controller: %w", err)
 	}
 	if o.WebhookAddress != "" && o.WebhookAddress != "0" {
@@ -116,7 +115,7 @@ func Run(ctx context.Context, config *rest.Config, o Options) error {
 	if err != nil {
 		return fmt.Errorf("starting the controller: %w", err)
 	}
-	if err := errors.Join(manager.AddHealthzCheck("ping", healthz.Ping), manager.AddReadyzCheck("baselines", ready), r.metrics.register(metrics.Registry)); err != nil {
+	if err := errors.Join(manager.AddHealthzCheck("ping", healthz.Ping), manager.AddReadyzCheck("baselines", ready), r.metrics.register(metrics.Registry), metrics.Registry.Register(r.publisher.failed)); err != nil {
 		return fmt.Errorf("starting the controller: %w", err)
 	}
 	if err := manager.Start(ctx); err != nil {

@@ -99,13 +99,12 @@ func (j *judging) cancel() {
 // settled tells whether a judgement found no rogues but those that are known and those that
 // the one before found: where one watch is ahead of another, what belongs to something looks
 // for a moment as if it did not. Where ever more are found they are not held back for ever.
-func (j *judging) settled(o audit.Outcome, known board) bool {
+func (j *judging) settled(o audit.Outcome, known *board) bool {
 	now, fresh := map[string]bool{}, false
 	for _, f := range o.Findings {
 		if f.Rule == finding.RogueObject || f.Rule == finding.RogueContainer {
 			key := f.Fingerprint()
-			_, open := known.open[key]
-			now[key], fresh = true, fresh || !open && !j.rogues[key]
+			now[key], fresh = true, fresh || !known.knows(key) && !j.rogues[key]
 		}
 	}
 	if !fresh || j.unsettled == patience {

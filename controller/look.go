@@ -36,6 +36,8 @@ const (
 	// unhappy is how soon what failed is tried again, at most: a Baseline's interval holds
 	// where it is shorter.
 	unhappy = time.Minute
+	// soon is when to ask the cluster again for what there is no beginning without.
+	soon = 5 * time.Second
 	// restless is how long a whole pass may be ago: rules know of the time.
 	restless = 10 * time.Minute
 )
@@ -52,7 +54,7 @@ type kept struct {
 	snapshot  *gitsource.Snapshot
 	fetched   time.Time
 	rendering *render.Rendering
-	board     board
+	board     *board
 
 	// pass is the last whole one, of a Baseline's generation and a request for it; nil
 	// before the first and after one that failed.
@@ -107,18 +109,23 @@ func failed(reason string, err error) outcome {
 // may have changed.
 func (r *reconciler) look(ctx context.Context, b *v1alpha1.Baseline) outcome {
 	if b.Spec.Suspend {
-		r.forget(client.ObjectKeyFromObject(b), suspended)
+		r.forget(client.ObjectKeyFromObject(b))
 		return outcome{suspended: true, whole: true}
 	}
 	spec := v1alpha1.Default(*b).Spec
 	pass, err := r.pass(b, spec)
 	if err != nil {
-		r.forget(client.ObjectKeyFromObject(b), suspended) // until somebody mends it
+		r.forget(client.ObjectKeyFromObject(b)) // until somebody mends it
 		o := failed(v1alpha1.ReasonInvalid, err)
 		o.stalled, o.whole = true, true
 		return o
 	}
-	k := r.keep(b)
+	k, err := r.keep(ctx, b)
+	if err != nil {
+		o := failed(v1alpha1.ReasonCluster, err)
+		o.whole, o.again = true, soon
+		return o
+	}
 	changed, now := k.changes.take(), time.Now()
 	due := k.hurried.Swap(false) || !now.Before(k.due)
 	switch {

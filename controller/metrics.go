@@ -208,11 +208,11 @@ func number(yes bool) float64 {
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
 // oldest is since when the oldest finding of each severity is open.
-func (b board) oldest() map[string]time.Time {
+func (b *board) oldest() map[string]time.Time {
 	all := map[string]time.Time{}
-	for _, f := range b.open {
-		if since, ok := all[f.Severity]; !ok || f.Since.Before(since) {
-			all[f.Severity] = f.Since
+	for _, f := range *b.open.Load() {
+		if since, ok := all[f.Severity]; !ok || f.Since.Time.Before(since) {
+			all[f.Severity] = f.Since.Time
 		}
 	}
 	return all

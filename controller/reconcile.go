@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,12 +41,11 @@ type reconciler struct {
 	mirror *mirror.Mirror
 	queue  atomic.Pointer[workqueue.TypedRateLimitingInterface[reconcile.Request]]
 	rules  []string // all there are
-	shared bool     // other controllers look at other Baselines
 	cache  string
-	state  string
 	log    *slog.Logger
 
-	metrics *meters
+	metrics   *meters
+	publisher *publisher
 
 	mu   sync.Mutex
 	kept map[types.NamespacedName]*kept
@@ -66,7 +64,7 @@ func newReconciler(ctx context.Context, manager ctrl.Manager, config *rest.Confi
 	}
 	r := &reconciler{
 		client: manager.GetClient(), reader: manager.GetAPIReader(), events: manager.GetEventRecorder(name),
-		shared: o.Selector != nil, mirror: m, cache: o.CacheDir, state: o.StateDir, log: o.Log, metrics: newMeters(o.Version, o.Commit), kept: map[types.NamespacedName]*kept{},
+		mirror: m, cache: o.CacheDir, log: o.Log, metrics: newMeters(o.Version, o.Commit), publisher: newPublisher(manager.GetClient(), o.Log), kept: map[types.NamespacedName]*kept{},
 	}
 	for _, help := range reference {
 		r.rules = append(r.rules, string(help.Rule))
@@ -96,7 +94,8 @@ func (r *reconciler) take(_ context.Context, queue workqueue.TypedRateLimitingIn
 func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	var b v1alpha1.Baseline
 	if err := r.client.Get(ctx, request.NamespacedName, &b); apierrors.IsNotFound(err) {
-		return ctrl.Result{}, r.letGo(ctx, request.NamespacedName)
+		r.forget(request.NamespacedName) // or has become another controller's; what it governed is left alone
+		return ctrl.Result{}, nil
 	} else if err != nil {
 		return ctrl.Result{}, fmt.Errorf("reading the Baseline: %w", err)
 	}
@@ -113,22 +112,6 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, fmt.Errorf("writing the Baseline's status: %w", err)
 	}
 	return ctrl.Result{RequeueAfter: found.again}, nil
-}
-
-// letGo ends looking at a Baseline that is gone, or has become another controller's. What
-// it governed is left alone.
-func (r *reconciler) letGo(ctx context.Context, key types.NamespacedName) error {
-	why := gone
-	if r.shared {
-		switch err := r.reader.Get(ctx, key, &v1alpha1.Baseline{}); {
-		case err == nil:
-			why = moved
-		case !apierrors.IsNotFound(err):
-			return fmt.Errorf("asking where the Baseline is: %w", err)
-		}
-	}
-	r.forget(key, why)
-	return nil
 }
 
 // left tells whether a Baseline is not this controller's any more.
@@ -159,17 +142,22 @@ func (r *reconciler) say(ctx context.Context, b *v1alpha1.Baseline, found outcom
 
 func interrupted(ctx context.Context) bool { return ctx.Err() != nil }
 
-// keep returns what earlier looks have left for a Baseline, of this very object.
-func (r *reconciler) keep(b *v1alpha1.Baseline) *kept {
+// keep returns what earlier looks have left for a Baseline, of this very object, and what
+// earlier processes have.
+func (r *reconciler) keep(ctx context.Context, b *v1alpha1.Baseline) (*kept, error) {
 	key := client.ObjectKeyFromObject(b)
 	r.mu.Lock()
 	k := r.kept[key]
 	r.mu.Unlock()
 	if k != nil && k.uid == b.UID {
-		return k
+		return k, nil
 	}
-	r.forget(key, gone)
-	k = &kept{uid: b.UID, board: newBoard(r.log.With("namespace", b.Namespace, "baseline", b.Name), r.boardFile(b.UID))}
+	r.forget(key)
+	k = &kept{uid: b.UID, board: newBoard(r.log, b, r.publisher.publish)}
+	if err := k.board.restore(ctx, r.reader); err != nil {
+		return nil, err
+	}
+	r.publisher.add(k.board)
 	k.wake = func() { (*r.queue.Load()).Add(reconcile.Request{NamespacedName: key}) }
 	k.view = r.mirror.View(func(ids ...object.ID) {
 		k.changes.add(ids...)
@@ -178,7 +166,7 @@ func (r *reconciler) keep(b *v1alpha1.Baseline) *kept {
 	r.mu.Lock()
 	r.kept[key] = k
 	r.mu.Unlock()
-	return k
+	return k, nil
 }
 
 // hurry has a Baseline's repository be asked now.
@@ -191,32 +179,12 @@ func (r *reconciler) hurry(key types.NamespacedName) {
 	}
 }
 
-// boardFile is where a Baseline's board is kept.
-func (r *reconciler) boardFile(of types.UID) string {
-	if r.state == "" {
-		return ""
-	}
-	return filepath.Join(r.state, "board-"+string(of)+".json")
-}
-
-// fate is why a Baseline is not looked at any more.
-type fate int
-
-const (
-	gone fate = iota
-	suspended
-	moved // to another controller
-)
-
-// forget leaves nothing of a Baseline; of one that is suspended, cannot be understood or is
-// another controller's, what was told.
-func (r *reconciler) forget(key types.NamespacedName, why fate) {
+// forget leaves nothing of a Baseline but what the cluster holds.
+func (r *reconciler) forget(key types.NamespacedName) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if k := r.kept[key]; k != nil {
-		if why == gone {
-			k.board.forget()
-		}
+		r.publisher.remove(k.board)
 		k.judging.cancel()
 		k.view.Close()
 	}

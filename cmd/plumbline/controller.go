@@ -23,8 +23,8 @@ const controllerVerb = "controller"
 
 const controllerLong = `Run in a cluster, or beside one, and keep the status of its Baselines true: each
 Baseline's repository is asked for news at its interval, and what is live is
-watched. What is found stands in conditions, Events, metrics and the log, which
-is JSON. The cluster is only read, but for these.`
+watched. What is found stands in conditions, Findings, Events, metrics and the
+log, which is JSON. The cluster is only read, but for these.`
 
 const controllerExample = `  # In a cluster: see manifests/
   plumbline controller --leader-elect
@@ -64,7 +64,6 @@ func newControllerCommand(s streams) *cobra.Command {
 	f.StringVarP(&o.selector, "selector", "l", "", "look only at the Baselines with these `labels`, as kubectl selects them: KEY=VALUE, KEY!=VALUE, 'KEY in (A,B)'; those of another selector elect another leader (default: all)")
 	f.StringVar(&o.MetricsAddress, "metrics-address", ":8080", "`address` to serve /metrics at; 0 serves none")
 	f.StringVar(&o.ProbeAddress, "probe-address", ":8081", "`address` to serve /healthz and /readyz at; 0 serves none")
-	f.StringVar(&o.StateDir, "state-dir", "", "`folder` that keeps which findings were told, so that a restart does not tell them again (default: none)")
 	f.StringVar(&o.WebhookAddress, "webhook-address", "0", "`address` to take pushes from GitHub, GitLab, Gitea and Bitbucket at, at /hooks/NAMESPACE/BASELINE; 0 takes none")
 	f.StringVar(&o.ProfileAddress, "profile-address", "0", "`address` to serve /debug/pprof at; 0 serves none")
 	f.StringVar(&o.level, "log-level", "info", "lowest `level` that is logged: debug, info, warn or error")
@@ -100,8 +99,10 @@ func (o controllerOptions) run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.Resource(v1alpha1.GroupVersion.Group, v1alpha1.GroupVersion.Version, v1alpha1.Kind); errors.Is(err, cluster.ErrNotServed) {
-		return errors.New("the cluster knows no Baselines: install them with \"kubectl apply -k manifests\"")
+	for _, kind := range []string{v1alpha1.Kind, v1alpha1.KindFinding} {
+		if _, err := resourceOf(c, kind); err != nil {
+			return err
+		}
 	}
 	config.QPS = -1 // the server's priority and fairness is fairer than a guess made here
 	o.Log = slog.New(slog.NewJSONHandler(s.err, &slog.HandlerOptions{Level: level}))

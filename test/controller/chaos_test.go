@@ -173,7 +173,8 @@ func (c *chaos) edit() {
 	}
 }
 
-// agree wants what the controller has told to be what a fresh comparison finds.
+// agree wants what the controller has told, and what the cluster holds, to be what a fresh
+// comparison finds.
 func (c *chaos) agree(round int, spec string) {
 	c.Helper()
 	file := filepath.Join(c.TempDir(), "baseline.yaml")
@@ -181,12 +182,12 @@ func (c *chaos) agree(round int, spec string) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		c.Fatal(err)
 	}
-	var want, got []string
+	var want, got, held []string
 	if !testenv.Poll(within, func() bool {
-		want, got = c.fresh(file), c.told()
-		return slices.Equal(want, got)
+		want, got, held = c.fresh(file), c.told(), c.held()
+		return slices.Equal(want, got) && slices.Equal(want, held)
 	}) {
-		c.Fatalf("round %d: a fresh comparison finds\n  %s\nand the controller\n  %s", round, strings.Join(want, "\n  "), strings.Join(got, "\n  "))
+		c.Fatalf("round %d: a fresh comparison finds\n  %s\nthe controller\n  %s\nand the cluster holds\n  %s", round, strings.Join(want, "\n  "), strings.Join(got, "\n  "), strings.Join(held, "\n  "))
 	}
 	c.Logf("round %d: %d findings, as of a fresh comparison", round, len(want))
 }
@@ -215,27 +216,50 @@ func (c *chaos) fresh(baseline string) []string {
 	return all
 }
 
-// told are the findings that controllers have told and not taken back, sorted; one that was
-// told twice, by one that was killed and the next, is there twice.
+// told are the findings that controllers have told and not taken back, sorted; one that a
+// controller told twice is there twice. What the last one told just before it was killed
+// the next may tell again.
 func (c *chaos) told() []string {
-	open := map[string]int{}
+	open, again := map[string]int{}, map[string]bool{}
 	for line := range strings.Lines(c.log.String()) {
 		var entry struct{ Msg, Rule, Fingerprint string }
 		if json.Unmarshal([]byte(line), &entry) != nil {
 			continue
 		}
+		f := entry.Rule + " " + entry.Fingerprint
 		switch entry.Msg {
+		case begun:
+			clear(again)
+			for f := range open {
+				again[f] = true
+			}
+			continue
 		case "finding":
-			open[entry.Rule+" "+entry.Fingerprint]++
+			if !again[f] || open[f] == 0 {
+				open[f]++
+			}
 		case "finding resolved":
-			open[entry.Rule+" "+entry.Fingerprint]--
+			if !again[f] || open[f] > 0 {
+				open[f]--
+			}
 		}
+		delete(again, f)
 	}
 	var all []string
 	for f, n := range open {
 		for range n {
 			all = append(all, f)
 		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// held are the findings that the cluster holds, sorted.
+func (c *chaos) held() []string {
+	var all []string
+	for _, f := range c.findings() {
+		all = append(all, f.Rule+" "+f.Fingerprint)
 	}
 	slices.Sort(all)
 	return all

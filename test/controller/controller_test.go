@@ -53,7 +53,6 @@ type world struct {
 	metrics   string      // address
 	probes    string
 	hooks     string
-	state     string // a folder that outlives the process
 	profileAt string
 	flags     []string // more of them
 	process   *exec.Cmd
@@ -76,7 +75,7 @@ func prepare(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{TB: t, state: t.TempDir(), admin: env.User(t, "admin", "system:masters"), repo: gitsourcetest.NewRepo(t)}
+	w := &world{TB: t, admin: env.User(t, "admin", "system:masters"), repo: gitsourcetest.NewRepo(t)}
 	w.server = gitsourcetest.Serve(t, w.repo, gitsourcetest.ServerOptions{Intercept: func(answer http.ResponseWriter, _ *http.Request) bool {
 		if w.down.Load() {
 			http.Error(answer, "down for maintenance", http.StatusServiceUnavailable)
@@ -86,9 +85,12 @@ func prepare(t testing.TB) *world {
 	manifests := filepath.Join(root, "manifests")
 	w.admin.Kubectl(t, "apply", "-k", manifests)
 	t.Cleanup(func() { w.admin.Kubectl(t, "-n", system, "delete", "baselines", "--all") })
-	w.admin.Kubectl(t, "wait", "--for=condition=Established", "--timeout=60s", "crd/baselines.plumbline.dev")
+	w.admin.Kubectl(t, "wait", "--for=condition=Established", "--timeout=60s", "crd/baselines.plumbline.dev", "crd/findings.plumbline.dev")
 	return w
 }
+
+// begun is the line in the log with which a process begins.
+const begun = "the test begins a controller"
 
 func (w *world) start() {
 	w.Helper()
@@ -99,7 +101,8 @@ func (w *world) start() {
 	if w.log == nil {
 		w.log = &syncBuffer{}
 	}
-	w.process = exec.Command(plumbline, "controller", "--leader-elect", "--lease-namespace", system, "--metrics-address", w.metrics, "--probe-address", w.probes, "--profile-address", w.profileAt, "--webhook-address", w.hooks, "--cache-dir", w.TempDir(), "--state-dir", w.state)
+	fmt.Fprintf(w.log, "{%q: %q}\n", "msg", begun)
+	w.process = exec.Command(plumbline, "controller", "--leader-elect", "--lease-namespace", system, "--metrics-address", w.metrics, "--probe-address", w.probes, "--profile-address", w.profileAt, "--webhook-address", w.hooks, "--cache-dir", w.TempDir())
 	w.process.Args = append(w.process.Args, w.flags...)
 	w.process.Env = append(os.Environ(), "KUBECONFIG="+w.kube)
 	w.process.Stderr = w.log
@@ -501,7 +504,7 @@ func (w *world) stopped() {
 }
 
 // writes wants the audit log to have no write of the controller's but to its Baselines'
-// status, its lease and Events, and nothing that was refused.
+// status, its Findings, its lease and Events, and nothing that was refused.
 func (w *world) writes() {
 	w.Helper()
 	all := w.requests()
@@ -514,7 +517,7 @@ func (w *world) writes() {
 		}
 		switch at := entry.ObjectRef.Resource + "/" + entry.ObjectRef.Subresource; {
 		case entry.Verb == "get", entry.Verb == "list", entry.Verb == "watch":
-		case at == "baselines/status" && entry.Verb == "patch", at == "leases/" && entry.Verb != "delete", at == "events/" && entry.Verb != "delete":
+		case at == "baselines/status" && entry.Verb == "patch", at == "findings/", at == "leases/" && entry.Verb != "delete", at == "events/" && entry.Verb != "delete":
 		default:
 			w.Errorf("wrote: %s %s", entry.Verb, entry.RequestURI)
 		}

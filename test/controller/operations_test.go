@@ -16,7 +16,7 @@ import (
 // beside runs another controller over the same Baselines, with more flags.
 func (w *world) beside(flags ...string) *world {
 	w.Helper()
-	other := &world{TB: w.TB, admin: w.admin, repo: w.repo, server: w.server, kube: w.kube, state: w.state, flags: flags}
+	other := &world{TB: w.TB, admin: w.admin, repo: w.repo, server: w.server, kube: w.kube, flags: flags}
 	other.start()
 	return other
 }
@@ -52,7 +52,7 @@ func (w *world) isReady() {
 
 // TestTakeover wants one of two controllers to act, the other one to do so within seconds
 // of an orderly end of the first, and within the lease's time of a crash, and neither to say
-// again what was said.
+// or write again what was said.
 func TestTakeover(t *testing.T) {
 	first := install(t)
 	first.admin.Kubectl(t, "create", "namespace", "takeover")
@@ -63,7 +63,8 @@ func TestTakeover(t *testing.T) {
 	first.apply("  git: {url: " + first.server.Repo() + ", interval: 10h}\n  scope: {namespaces: [takeover], kinds: [ConfigMap]}\n  deployer: {managers: [ci-deploy]}\n")
 	first.until("True Compared", "False InSync")
 	first.admin.Kubectl(t, "-n", "takeover", "create", "configmap", "rogue")
-	first.until("True Compared", "True Drifted")
+	const rogue = "rogue/object ConfigMap takeover/rogue"
+	held := first.untilFindings(rogue)[rogue]
 	second := first.beside()
 	second.isReady()
 	if !first.acts() || second.acts() {
@@ -106,6 +107,9 @@ func TestTakeover(t *testing.T) {
 		}
 		if strings.Contains(acting.log.String(), `"rule":"rogue/object"`) {
 			t.Errorf("after %s it is said again what the first has said", end.how)
+		}
+		if f := first.findings()[rogue]; f.ResourceVersion != held.ResourceVersion {
+			t.Errorf("after %s the finding was\n%+v\nand is\n%+v", end.how, held, f)
 		}
 		first.admin.Kubectl(t, "-n", "takeover", "patch", "configmap", "a", "--field-manager=kubectl-edit", "-p", `{"data":{"more":null}}`)
 		if !testenv.Poll(within, func() bool { return strings.Contains(acting.log.String(), `"msg":"finding resolved"`) }) {

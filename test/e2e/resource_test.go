@@ -30,6 +30,9 @@ func TestBaselineAsResource(t *testing.T) {
 		t.Fatal(err)
 	}
 	const ns = "baseline-resource"
+	for _, verb := range []string{"status", "findings", "controller"} {
+		refused(t, run(t, admin(t).Kubeconfig, verb), "the cluster knows no Baselines", "kubectl apply -k manifests")
+	}
 	admin(t).Kubectl(t, "create", "namespace", ns)
 	admin(t).Kubectl(t, "apply", "-f", filepath.Join(root, "manifests/crd"))
 	admin(t).Kubectl(t, "wait", "--for=condition=Established", "--timeout=60s", "crd/baselines.plumbline.dev")
