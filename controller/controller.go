@@ -1,3 +1,5 @@
+//go:generate go run ../test/monitoring
+
 // Package controller keeps the status of each Baseline in a cluster true: it watches
 // for Baselines, asks their repositories for news, compares, and says how that stands in
 // conditions, Findings, Events, metrics and logs. Of the cluster it only reads, but for

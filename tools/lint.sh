@@ -12,7 +12,7 @@ if [ -n "$unformatted" ]; then
 	status=1
 fi
 
-for module in . test/controlplane test/deployers/tools; do
+for module in . test/controlplane test/deployers/tools test/monitoring/tools; do
 	echo "go vet and golangci-lint in module $module"
 	(cd "$module" && go vet ./...) || status=1
 	(cd "$module" && "$lint" run --allow-parallel-runners ./...) || status=1

@@ -62,5 +62,6 @@ module .
 module tools
 module test/controlplane
 module test/deployers/tools
+module test/monitoring/tools
 vulnerabilities
 exit $status

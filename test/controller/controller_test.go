@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -31,7 +30,7 @@ var (
 	plumbline string // path of the binary
 )
 
-func TestMain(m *testing.M) { os.Exit(testenv.MainWithProgram(m, 1, 0, &env, &plumbline)) }
+func TestMain(m *testing.M) { os.Exit(testenv.MainWithProgram(m, 2, 0, &env, &plumbline)) }
 
 const (
 	// system is the controller's own namespace, account whom it acts as.
@@ -71,10 +70,6 @@ func install(t testing.TB) *world {
 // prepare applies the manifests.
 func prepare(t testing.TB) *world {
 	t.Helper()
-	root, err := testenv.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
 	w := &world{TB: t, admin: env.User(t, "admin", "system:masters"), repo: gitsourcetest.NewRepo(t)}
 	w.server = gitsourcetest.Serve(t, w.repo, gitsourcetest.ServerOptions{Intercept: func(answer http.ResponseWriter, _ *http.Request) bool {
 		if w.down.Load() {
@@ -82,8 +77,7 @@ func prepare(t testing.TB) *world {
 		}
 		return w.down.Load()
 	}})
-	manifests := filepath.Join(root, "manifests")
-	w.admin.Kubectl(t, "apply", "-k", manifests)
+	w.admin.Kubectl(t, "apply", "-k", manifests(t))
 	t.Cleanup(func() { w.admin.Kubectl(t, "-n", system, "delete", "baselines", "--all") })
 	w.admin.Kubectl(t, "wait", "--for=condition=Established", "--timeout=60s", "crd/baselines.plumbline.dev", "crd/findings.plumbline.dev")
 	return w
@@ -537,41 +531,6 @@ func TestRefused(t *testing.T) {
 		_, err := w.admin.Try("apiVersion: plumbline.dev/v1alpha1\nkind: Baseline\nmetadata: {name: refused, namespace: "+system+"}\nspec: "+spec+"\n", "apply", "-f", "-")
 		if err == nil || !strings.Contains(err.Error(), why) {
 			t.Errorf("%s: %v, want %q", spec, err, why)
-		}
-	}
-}
-
-// TestComponents wants each component to go with the base, as far as the API server can
-// tell.
-func TestComponents(t *testing.T) {
-	w := prepare(t)
-	root, err := testenv.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	components, err := filepath.Glob(filepath.Join(root, "manifests", "components", "*"))
-	if err != nil || len(components) == 0 {
-		t.Fatalf("there are no components: %v", err)
-	}
-	for _, component := range components {
-		dir := filepath.Join(t.TempDir(), "install")
-		relative := func(target string) string {
-			path, err := filepath.Rel(dir, target)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return path
-		}
-		text := fmt.Sprintf("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [%q]\ncomponents: [%q]\n", relative(filepath.Join(root, "manifests")), relative(component))
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		w.admin.Kubectl(t, "apply", "--dry-run=server", "-k", dir)
-		if alone, with := w.admin.Kubectl(t, "kustomize", filepath.Join(root, "manifests")), w.admin.Kubectl(t, "kustomize", dir); alone == with {
-			t.Errorf("%s adds nothing", component)
 		}
 	}
 }

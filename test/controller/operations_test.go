@@ -151,7 +151,7 @@ func TestReadiness(t *testing.T) {
 	}
 	open.Store(true)
 	w.isReady()
-	w.kill()
+	w.stopped()
 }
 
 // TestShards wants two controllers to share out the Baselines by a label, a third Baseline
@@ -228,13 +228,18 @@ func told(by *world, baseline, text string) int {
 	return n
 }
 
+// leaseOf is what the lease of a selector's controllers is called.
+func leaseOf(selector string) string {
+	return fmt.Sprintf("plumbline-%x", sha256.Sum256([]byte(selector)))[:len("plumbline-")+8]
+}
+
 // permit lets controllers of these selectors elect their leaders, as docs/operations.md
 // says.
 func (w *world) permit(selectors ...string) {
 	w.Helper()
 	var names []string
 	for _, s := range selectors {
-		names = append(names, fmt.Sprintf("%q", fmt.Sprintf("plumbline-%x", sha256.Sum256([]byte(s)))[:len("plumbline-")+8]))
+		names = append(names, fmt.Sprintf("%q", leaseOf(s)))
 	}
 	w.admin.Kubectl(w, "-n", system, "patch", "role", "plumbline-lease", "--type=json", "-p",
 		fmt.Sprintf(`[{"op":"replace","path":"/rules/1/resourceNames","value":[%s]}]`, strings.Join(names, ",")))
