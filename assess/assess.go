@@ -53,6 +53,8 @@ type Options struct {
 	Ignore []ignore.Rule
 	// Types are remembered from pass to pass; nil reads them anew.
 	Types *Types
+	// Keep has the assessments of objects that differ keep what these were compared with.
+	Keep bool
 	// Confirm asks the server what it makes of declared objects, where a comparison
 	// finds something or is not sure. Nil means that it is not asked.
 	Confirm Confirmer
@@ -82,6 +84,12 @@ type Assessment struct {
 	// Unconfirmed are the places that were left alone because the cluster may have
 	// filled them in, or somebody: only the server could tell.
 	Unconfirmed []differ.Path
+	// Live and Type are what it was compared with, where Options.Keep asks for them.
+	Live object.Object
+	Type differ.Type
+	// Since is the commit since which an object that is missing is declared; zero where that
+	// lies beyond the commits that were looked at.
+	Since differ.Pending
 	// Err says why the verdict is Unknown.
 	Err error
 }
@@ -308,6 +316,9 @@ func inVersion(o object.Object, served cluster.Resource) object.Object {
 // compare asks what to make of an object that is there.
 func (p *pass) compare(ctx context.Context, d, live object.Object) *question {
 	q := &question{declared: d, ruling: &ruling{}}
+	if p.options.Keep {
+		q.live = live
+	}
 	rules := sync.OnceValue(func() []differ.Ignore {
 		q.ruling = p.ruling(d, live)
 		return q.ruling.ignores
@@ -337,12 +348,17 @@ func (p *pass) compare(ctx context.Context, d, live object.Object) *question {
 func (p *pass) answer(q question) Assessment {
 	if q.missing != nil {
 		since, _ := q.missing.Commit()
-		return p.missing(q.declared, policy.Since(since))
+		a := p.missing(q.declared, policy.Since(since))
+		a.Since = since
+		return a
 	}
 	q.diff.Changes = q.differs.Changes()
 	a := Assessment{Declared: q.declared, Failures: q.ruling.failures, Unconfirmed: q.diff.Unconfirmed}
 	a.Findings, a.Ignored = q.ruling.apart(q.declared, q.diff)
 	a.Verdict = policy.Verdict(a.Findings, a.Ignored)
+	if q.live.Content != nil {
+		a.Live, a.Type = q.live, p.typeOf(q.declared.ID)
+	}
 	a.Written = rogue.Writers(q.declared, q.diff)
 	if q.unjudged != nil && a.Verdict == finding.InSync {
 		a.Verdict = finding.Unknown

@@ -12,6 +12,7 @@ import (
 // from what git declares, or does not exist.
 type question struct {
 	declared object.Object
+	live     object.Object // where it is kept
 	diff     differ.Diff
 	ruling   *ruling
 	differs  *lag.Case

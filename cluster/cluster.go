@@ -1,6 +1,6 @@
 // Package cluster is the only door to a Kubernetes API server: which kinds it
-// serves, with which schemas, and what its objects are. It only reads, but for a
-// DryRun, which sends writes that the server does not carry out.
+// serves, with which schemas, and what its objects are. A Writer writes, a DryRun sends
+// writes that the server does not carry out, and all else only reads.
 //
 // Three answers are kept apart everywhere: an object that is there, an object
 // that the server says is not there, and a question that was not answered.
@@ -33,8 +33,10 @@ var (
 	// ErrNotServed: the server serves no such kind in that version, as when its
 	// CustomResourceDefinition is not installed.
 	ErrNotServed = errors.New("the API server does not serve this kind")
-	// ErrForbidden: the server refused to tell.
+	// ErrForbidden: the server refused to tell, or to write.
 	ErrForbidden = errors.New("forbidden")
+	// ErrChanged: what was to be written over is another by now, or gone.
+	ErrChanged = errors.New("it has changed meanwhile")
 )
 
 // Options tune the access to an API server. The zero value is useful.

@@ -8,6 +8,7 @@ import (
 	"path"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -70,7 +71,9 @@ type kept struct {
 	hurried atomic.Bool // somebody says that it has news
 	last    outcome
 	judging judging
-	wake    func() // has it be looked at again
+	// reverting undoes what was found, where the mode says so.
+	reverting reverting
+	wake      func() // has it be looked at again
 }
 
 // origin is where commits come from, and which of them count.
@@ -98,6 +101,8 @@ type outcome struct {
 	// at since.
 	whole bool
 	since time.Time
+	// reverting is how it stands with undoing what was found.
+	reverting undoing
 }
 
 // failed is the outcome of a look that found nothing out.
@@ -147,10 +152,16 @@ func (r *reconciler) look(ctx context.Context, b *v1alpha1.Baseline) outcome {
 	if len(changed.ids) > 0 {
 		k.judging.want()
 	}
+	if k.pass != nil {
+		r.revert(ctx, b, k)
+	}
 	o := k.last
 	k.last.whole, k.last.since = false, time.Time{}
 	o.fetched, o.again = k.fetched, k.next()
 	o.interval, o.oldest = spec.Git.Interval.Duration, k.board.oldest()
+	if k.pass != nil {
+		o.reverting = k.undoing(now)
+	}
 	return o
 }
 
@@ -176,6 +187,9 @@ func (k *kept) next() time.Duration {
 	}
 	if j := &k.judging; k.pass != nil && j.stop == nil && !j.due.IsZero() && j.due.Before(at) {
 		at = j.due
+	}
+	if next := k.reverting.next(); k.pass != nil && !next.IsZero() && next.Before(at) {
+		at = next
 	}
 	return max(time.Millisecond, time.Until(at))
 }
@@ -222,6 +236,7 @@ func (r *reconciler) compare(ctx context.Context, b *v1alpha1.Baseline, k *kept,
 	o := r.fetch(ctx, b, k, pass.Spec)
 	if k.snapshot == nil {
 		k.judging.cancel()
+		k.reverting.cancel()
 		k.pass = nil
 		return o
 	}
@@ -259,6 +274,7 @@ func (r *reconciler) fetch(ctx context.Context, b *v1alpha1.Baseline, k *kept, s
 // whole renders and compares all.
 func (r *reconciler) whole(ctx context.Context, k *kept, pass *inspect.Pass, o outcome) outcome {
 	k.judging.cancel()
+	k.reverting.cancel()
 	k.pass = nil
 	if err := k.render(ctx, pass); err != nil {
 		return outcome{failure: err, reason: v1alpha1.ReasonRender, whole: true}
@@ -271,6 +287,7 @@ func (r *reconciler) whole(ctx context.Context, k *kept, pass *inspect.Pass, o o
 	case pass.Err != nil && o.failure == nil:
 		o.failure, o.reason = pass.Err, v1alpha1.ReasonRender
 	}
+	found = k.withFights(found)
 	k.pass, o.report = pass, &found
 	debug.FreeOSMemory() // a whole pass takes a multiple of what stays
 	k.board.update(found)
@@ -280,6 +297,7 @@ func (r *reconciler) whole(ctx context.Context, k *kept, pass *inspect.Pass, o o
 // update compares what has changed.
 func (k *kept) update(ctx context.Context, changed change) outcome {
 	found, err := k.pass.Update(ctx, k.view, changed.ids)
+	k.reverting.saw(changed.ids, found.Findings)
 	return k.updated(found, err, changed.since)
 }
 
@@ -305,10 +323,20 @@ func (k *kept) updated(found report.Report, err error, since time.Time) outcome 
 		k.pass = nil
 		return failed(v1alpha1.ReasonCluster, err)
 	}
+	found = k.withFights(found)
 	o := k.last
 	o.report, o.since = &found, since
 	k.board.update(found)
 	return o
+}
+
+// withFights adds what is fought over.
+func (k *kept) withFights(r report.Report) report.Report {
+	if fights := k.reverting.fights.Findings(r.Findings, time.Now()); len(fights) > 0 {
+		r.Findings = append(slices.Clone(r.Findings), fights...)
+		r.Sort()
+	}
+	return r
 }
 
 // fetch takes the newest commit, or leaves the last one.

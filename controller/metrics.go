@@ -19,6 +19,7 @@ type meters struct {
 	latency  *prometheus.HistogramVec
 	passes   *prometheus.HistogramVec
 	failures *prometheus.CounterVec
+	reverts  *prometheus.CounterVec
 	build    prometheus.Gauge
 
 	mu       sync.Mutex
@@ -79,6 +80,9 @@ func newMeters(version, commit string) *meters {
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "plumbline_failures_total", Help: "Looks at which something could not be done, by the reason.",
 		}, append(ofBaseline[:len(ofBaseline):len(ofBaseline)], "reason")),
+		reverts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "plumbline_reverts_total", Help: "Objects that were written to, to undo what was found, by what was done.",
+		}, append(ofBaseline[:len(ofBaseline):len(ofBaseline)], "action")),
 		build: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "plumbline_build_info", Help: "1, with the version and the commit of the program.", ConstLabels: prometheus.Labels{"version": version, "commit": commit},
 		}),
@@ -90,7 +94,7 @@ func newMeters(version, commit string) *meters {
 
 func (m *meters) register(registry prometheus.Registerer) error {
 	var errs []error
-	for _, c := range []prometheus.Collector{m, m.passes, m.latency, m.failures, m.build} {
+	for _, c := range []prometheus.Collector{m, m.passes, m.latency, m.failures, m.reverts, m.build} {
 		errs = append(errs, registry.Register(c))
 	}
 	return errors.Join(errs...)
@@ -126,6 +130,11 @@ func (m *meters) count(key types.NamespacedName, o outcome, took time.Duration) 
 	}
 }
 
+// reverted takes in what was done to an object, or that it failed.
+func (m *meters) reverted(b *v1alpha1.Baseline, action string) {
+	m.reverts.WithLabelValues(b.Namespace, b.Name, action).Inc()
+}
+
 // standing is what an outcome leaves to be told. What is not known has no number.
 func (o outcome) standing() standing {
 	s := standing{looked: time.Now(), fetched: o.fetched, interval: o.interval, suspended: o.suspended, ready: o.failure == nil}
@@ -147,6 +156,7 @@ func (m *meters) forget(key types.NamespacedName) {
 	m.passes.Delete(of)
 	m.latency.Delete(of)
 	m.failures.DeletePartialMatch(of)
+	m.reverts.DeletePartialMatch(of)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.standing, key)

@@ -186,6 +186,7 @@ func (r *reconciler) forget(key types.NamespacedName) {
 	if k := r.kept[key]; k != nil {
 		r.publisher.remove(k.board)
 		k.judging.cancel()
+		k.reverting.cancel()
 		k.view.Close()
 	}
 	delete(r.kept, key)

@@ -34,6 +34,11 @@ func (o outcome) status(b *v1alpha1.Baseline) v1alpha1.BaselineStatus {
 	} else {
 		meta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionStalled)
 	}
+	if c, ok := o.reverting.condition(); ok {
+		conditions = append(conditions, c)
+	} else if o.reverting.mode != "" || o.suspended {
+		meta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionReverting)
+	}
 	for _, c := range conditions {
 		c.ObservedGeneration = b.Generation
 		meta.SetStatusCondition(&s.Conditions, c)
@@ -94,6 +99,24 @@ func (o outcome) drifted(s v1alpha1.BaselineStatus) metav1.Condition {
 	return c
 }
 
+// condition is how it stands with undoing; false where nothing is undone.
+func (s undoing) condition() (metav1.Condition, bool) {
+	c := metav1.Condition{Type: v1alpha1.ConditionReverting, Status: metav1.ConditionFalse}
+	switch {
+	case s.mode == "" || s.mode == v1alpha1.ModeReport:
+		return c, false
+	case s.failure != nil:
+		c.Reason, c.Message = v1alpha1.ReasonFailed, message(s.failure)
+	case s.fights > 0:
+		c.Reason, c.Message = v1alpha1.ReasonFight, fmt.Sprintf("%d fields are changed again each time they are put back: see drift/fight", s.fights)
+	case s.waiting > 0:
+		c.Status, c.Reason, c.Message = metav1.ConditionTrue, v1alpha1.ReasonReverting, fmt.Sprintf("%d objects are put back", s.waiting)
+	default:
+		c.Reason, c.Message = v1alpha1.ReasonReverted, "nothing is left to undo"
+	}
+	return c, true
+}
+
 // rules counts the deviations by rule: "2 drift/added, 1 rogue/object".
 func rules(r report.Report) string {
 	counts := map[finding.Rule]int{}
@@ -146,6 +169,9 @@ func changed(before, after v1alpha1.BaselineStatus) []news {
 			continue
 		}
 		bad := c.Status != metav1.ConditionTrue
+		if c.Type == v1alpha1.ConditionReverting {
+			bad = c.Reason == v1alpha1.ReasonFailed || c.Reason == v1alpha1.ReasonFight
+		}
 		if c.Type == v1alpha1.ConditionDrifted || c.Type == v1alpha1.ConditionStalled {
 			bad = c.Status != metav1.ConditionFalse
 		}

@@ -50,7 +50,7 @@ func canonicalise(declared object.Object, t Type) (map[string]any, bool) {
 	content := declared.Content
 	switch {
 	case id.Group == "" && id.Kind == "Secret":
-		content = withoutStringData(content)
+		content = WithoutStringData(content)
 	case id.Group == "" && id.Kind == "LimitRange":
 		content = withImpliedLimits(content)
 	}
@@ -132,9 +132,9 @@ func respellField(declared any, stored map[string]any, name string, n *node) any
 	}
 }
 
-// withoutStringData returns a Secret's content with stringData merged into data,
-// as the API server does when it is written.
-func withoutStringData(content map[string]any) map[string]any {
+// WithoutStringData returns a Secret's content with stringData merged into data,
+// as the API server does when it is written. It does not edit content.
+func WithoutStringData(content map[string]any) map[string]any {
 	strings, ok := content["stringData"].(map[string]any)
 	if !ok {
 		return content

@@ -28,6 +28,7 @@ const (
 	DriftUnattributed Rule = "drift/unattributed" // the records of who wrote what are gone
 	DriftRestarted    Rule = "drift/restarted"    // somebody restarted the pods
 	DriftPending      Rule = "drift/pending"      // a field is as of an earlier commit: the deployer lags behind
+	DriftFight        Rule = "drift/fight"        // what was put back comes back
 	DriftControlled   Rule = "drift/controlled"   // an undeclared field of a controller's: shown on request
 )
 
@@ -139,6 +140,8 @@ type Finding struct {
 	Rule     Rule
 	Severity Severity
 	Object   object.ID
+	// UID is the live object's, where the finding is about there being one.
+	UID string
 	// Changes are the fields concerned, sorted by path; none where the finding is
 	// about the object as a whole.
 	Changes []differ.Change

@@ -31,6 +31,7 @@ type History struct {
 
 	last     *render.Rendering
 	deepened bool
+	parents  map[*gitsource.Snapshot]*gitsource.Snapshot // as far as they were asked for
 	warnings []string
 }
 
@@ -82,19 +83,30 @@ func (h *History) commit(ctx context.Context, s *gitsource.Snapshot, behind int)
 
 // before returns what came before a snapshot, or nil.
 func (h *History) before(ctx context.Context, s *gitsource.Snapshot) *gitsource.Snapshot {
+	if p, ok := h.parents[s]; ok {
+		return p // a snapshot itself does not learn what was fetched for it
+	}
 	p, err := s.Parent(ctx)
 	if errors.Is(err, gitsource.ErrShallow) && h.Deepen != nil && !h.deepened {
 		h.deepened = true
-		if s, err = h.Deepen(ctx, s); err == nil {
-			p, err = s.Parent(ctx)
+		var deep *gitsource.Snapshot
+		if deep, err = h.Deepen(ctx, s); err == nil {
+			p, err = deep.Parent(ctx)
 		}
 	}
 	switch {
-	case err == nil:
-		return p
-	case errors.Is(err, gitsource.ErrFirstCommit), errors.Is(err, gitsource.ErrNoRepository), ctx.Err() != nil:
+	case ctx.Err() != nil:
+		return nil
+	case err == nil, errors.Is(err, gitsource.ErrFirstCommit), errors.Is(err, gitsource.ErrNoRepository):
 	default:
 		h.warn("what only lags behind git may be told as drift, for earlier commits are not known: %v", err)
 	}
-	return nil
+	if err != nil {
+		p = nil
+	}
+	if h.parents == nil {
+		h.parents = map[*gitsource.Snapshot]*gitsource.Snapshot{}
+	}
+	h.parents[s] = p
+	return p
 }

@@ -122,6 +122,10 @@ func TestAll(t *testing.T) {
 	if d := cmp.Diff(want, words(got)); d != "" || len(h.Warnings()) > 0 || *fetches != 1 {
 		t.Errorf("%d fetches, warnings %q (-want +got):\n%s", *fetches, h.Warnings(), d)
 	}
+	again := words(slices.Collect(h.All(t.Context()))) // as each look at what has changed asks
+	if d := cmp.Diff(want, again); d != "" || len(h.Warnings()) > 0 || *fetches != 1 {
+		t.Errorf("the second time: %d fetches, warnings %q (-want +got):\n%s", *fetches, h.Warnings(), d)
+	}
 	if n := renderings(got); n != 3 {
 		t.Errorf("rendered %d times, want 3", n)
 	}

@@ -33,16 +33,10 @@ func (p *Pass) Report(ctx context.Context, live audit.Lister) (report.Report, er
 // Update is Report after a change to a few objects: those of them that are declared are
 // compared anew, and all else stands as Report and Adopt left it.
 func (p *Pass) Update(ctx context.Context, live assess.Source, changed []object.ID) (report.Report, error) {
-	var declared []object.Object
-	for _, id := range changed {
-		for _, a := range p.found.about(id) {
-			declared = append(declared, a.Given)
-		}
-	}
 	if p.Past != nil {
 		p.Assess.Past = p.Past.All(ctx)
 	}
-	assessments, err := assess.All(ctx, declared, live, p.Assess)
+	assessments, err := assess.All(ctx, p.given(changed), live, p.Assess)
 	if ctx.Err() != nil {
 		return report.Report{}, ctx.Err()
 	}
@@ -56,6 +50,52 @@ func (p *Pass) Update(ctx context.Context, live assess.Source, changed []object.
 		assessments = assessments[max(1, n):]
 	}
 	return p.said(), nil
+}
+
+// Look compares a few of the declared objects with what is live now, and keeps that. All
+// else of the pass stands as it was. It is not to go on beside Update.
+func (p *Pass) Look(ctx context.Context, live assess.Source, objects []object.ID) ([]assess.Assessment, error) {
+	options := p.Assess
+	options.Keep = true
+	if p.Past != nil {
+		options.Past = p.Past.All(ctx)
+	}
+	assessments, err := assess.All(ctx, p.given(objects), live, options)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return assessments, err
+}
+
+// WasDeclared tells whether one of the earlier commits declares an object, or may.
+func (p *Pass) WasDeclared(ctx context.Context, id object.ID) bool {
+	if p.Past == nil {
+		return true
+	}
+	for commit := range p.Past.All(ctx) {
+		if commit.Err != nil || slices.ContainsFunc(commit.Objects, func(o object.Object) bool { return IsOne(o.ID, id) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// IsOne tells whether a declared object, which may have no namespace of its own yet, is one
+// of the cluster's.
+func IsOne(declared, live object.ID) bool {
+	return declared.Group == live.Group && declared.Kind == live.Kind && declared.Name == live.Name &&
+		(declared.Namespace == live.Namespace || declared.Namespace == "")
+}
+
+// given are the declared objects of some IDs, as they were given.
+func (p *Pass) given(objects []object.ID) []object.Object {
+	var declared []object.Object
+	for _, id := range objects {
+		for _, a := range p.found.about(id) {
+			declared = append(declared, a.Given)
+		}
+	}
+	return declared
 }
 
 // Judgement returns what judges anew what is not declared, as far as that may have changed:

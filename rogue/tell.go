@@ -24,7 +24,7 @@ func (j *judge) tell(i *item, children []object.ID) finding.Finding {
 		severity, message = finding.Info, message+"; it is being deleted"
 	}
 	return finding.Finding{
-		Rule: finding.RogueObject, Severity: severity, Object: i.ID,
+		Rule: finding.RogueObject, Severity: severity, Object: i.ID, UID: i.Metadata("uid"),
 		Evidence: i.doubt.evidence, Children: children, Message: message,
 		Advice: "declare it in git, delete it, or exempt it in spec.scope.exempt with a reason",
 	}

@@ -25,6 +25,17 @@ const (
 	ConfirmDryRun = "DryRun"
 )
 
+// The values of a Baseline's spec.mode.
+const (
+	// ModeReport tells what was found, and writes nothing.
+	ModeReport = "Report"
+	// ModeRevert undoes what no commit ever declared, and leaves it to the deployer to roll
+	// a new commit out.
+	ModeRevert = "Revert"
+	// ModeSync rolls commits out as well.
+	ModeSync = "Sync"
+)
+
 // Baseline is the file that "plumbline diff -f" reads, and the custom resource of
 // the same form.
 //
@@ -57,6 +68,8 @@ type BaselineList struct {
 }
 
 // BaselineSpec says what is governed and by which rules.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.prune) || !self.prune || has(self.mode) && self.mode in ['Revert', 'Sync']",message="prune deletes, and mode is Report, which writes nothing: write Revert or Sync"
 type BaselineSpec struct {
 	// Git is where the configuration is declared; it may be left out where a
 	// directory is compared.
@@ -64,6 +77,19 @@ type BaselineSpec struct {
 	// Suspend stops the controller from looking, until it is taken away. What was found
 	// before stays in the status.
 	Suspend bool `json:"suspend,omitempty"`
+	// Mode says what the controller does about what it finds: Report tells of it, Revert
+	// undoes what no commit ever declared, and Sync rolls commits out as well. Empty is
+	// Report.
+	// +kubebuilder:validation:Enum=Report;Revert;Sync
+	Mode string `json:"mode,omitempty"`
+	// Prune has the controller delete the objects of rogue/object, Pods by eviction, but for
+	// Namespaces, definitions of custom resources and volumes with their claims.
+	Prune bool `json:"prune,omitempty"`
+	// WritesPerMinute bounds how many objects the controller writes to in a minute; 60 where
+	// it is zero.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=6000
+	WritesPerMinute int32 `json:"writesPerMinute,omitempty"`
 	// Scope restricts what is governed.
 	Scope Scope `json:"scope,omitzero"`
 	// Deployer is the identity whose writes carry out what git says.

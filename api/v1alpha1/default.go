@@ -9,6 +9,9 @@ const (
 	minInterval     = 10 * time.Second
 )
 
+// defaultWrites is how many objects may be written to in a minute.
+const defaultWrites = 60
+
 // Default returns the Baseline with what is left out filled in, as the fields'
 // comments say. It is for those who read the rules; a Baseline is written, and kept in
 // the cluster, without it.
@@ -16,6 +19,10 @@ func Default(b Baseline) Baseline {
 	b = *b.DeepCopy()
 	spec := &b.Spec
 	fill(&spec.Confirm, ConfirmNone)
+	fill(&spec.Mode, ModeReport)
+	if spec.WritesPerMinute == 0 {
+		spec.WritesPerMinute = defaultWrites
+	}
 	if spec.Git.Interval.Duration == 0 {
 		spec.Git.Interval.Duration = defaultInterval
 	}

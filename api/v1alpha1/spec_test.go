@@ -207,8 +207,10 @@ func TestDefault(t *testing.T) {
 	b.Spec.Posture.PodSecurity = "baseline"
 	got := v1alpha1.Default(b).Spec
 	want := v1alpha1.BaselineSpec{
-		Git:     v1alpha1.Git{Interval: metav1.Duration{Duration: time.Minute}},
-		Confirm: "None",
+		Git:             v1alpha1.Git{Interval: metav1.Duration{Duration: time.Minute}},
+		Mode:            "Report",
+		WritesPerMinute: 60,
+		Confirm:         "None",
 		Scope: v1alpha1.Scope{
 			Exempt:     []v1alpha1.Exemption{{Kind: "Job", Rules: []string{"rogue/object"}}, {Rules: []string{"posture"}}},
 			Generators: []v1alpha1.Generator{{Name: "{name}"}, {Name: "x"}},

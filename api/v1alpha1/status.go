@@ -13,6 +13,10 @@ const (
 	// ConditionStalled is True where trying again will not help: the Baseline itself has
 	// to be changed.
 	ConditionStalled = "Stalled"
+	// ConditionReverting is True while what the mode says to undo is undone, False while
+	// there is nothing, or while that cannot be done or has been given up, and then says
+	// why. In mode Report there is none.
+	ConditionReverting = "Reverting"
 )
 
 // The reasons of these conditions.
@@ -26,6 +30,10 @@ const (
 	ReasonInSync      = "InSync"
 	ReasonDrifted     = "Drifted"
 	ReasonNotCompared = "NotCompared"
+	ReasonReverting   = "Reverting"
+	ReasonReverted    = "Reverted"
+	ReasonFailed      = "RevertFailed"
+	ReasonFight       = "Fight"
 )
 
 // AnnotationRequested has the controller look at once when its value changes; any value

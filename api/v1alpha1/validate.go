@@ -43,6 +43,7 @@ func (b Baseline) problems() problems {
 	}
 	spec := b.Spec
 	spec.Git.validate(&ps)
+	spec.validateMode(&ps)
 	spec.Scope.validate(&ps)
 	ps.words("spec.deployer.managers", spec.Deployer.Managers)
 	ps.words("spec.deployer.users", spec.Deployer.Users)
@@ -69,6 +70,19 @@ func (b Baseline) problems() problems {
 	}
 	validateRules(spec.Rules, &ps)
 	return ps
+}
+
+// maxWrites bounds spec.writesPerMinute.
+const maxWrites = 6000
+
+func (s BaselineSpec) validateMode(ps *problems) {
+	ps.oneOf("spec.mode", s.Mode, ModeReport, ModeRevert, ModeSync)
+	if s.Prune && (s.Mode == "" || s.Mode == ModeReport) {
+		ps.add("spec.prune", " deletes, and spec.mode is Report, which writes nothing: write mode: Revert or Sync")
+	}
+	if n := s.WritesPerMinute; n < 0 || n > maxWrites {
+		ps.add("spec.writesPerMinute", " is %d: write how many objects may be written to in a minute, from 1 to %d", n, maxWrites)
+	}
 }
 
 func (g Git) validate(ps *problems) {

@@ -526,6 +526,8 @@ func TestRefused(t *testing.T) {
 		"{git: {url: 'https://me:secret@git.example.com/a.git'}}":              "holds a password",
 		"{git: {url: 'https://git.example.com/a.git', path: ../b}}":            "leaves the repository",
 		"{git: {url: 'https://git.example.com/a.git', interval: 1s}}":          "is too short",
+		"{git: {url: 'https://git.example.com/a.git'}, prune: true}":           "write Revert or Sync",
+		"{git: {url: 'https://git.example.com/a.git'}, mode: Undo}":            "supported values",
 		"{git: {url: 'https://git.example.com/a.git'}, ignore: [{reason: x}]}": "has neither paths, managers nor when",
 	} {
 		_, err := w.admin.Try("apiVersion: plumbline.dev/v1alpha1\nkind: Baseline\nmetadata: {name: refused, namespace: "+system+"}\nspec: "+spec+"\n", "apply", "-f", "-")

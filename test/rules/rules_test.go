@@ -17,6 +17,7 @@ import (
 	"plumbline.dev/plumbline/finding"
 	"plumbline.dev/plumbline/object"
 	"plumbline.dev/plumbline/posture"
+	"plumbline.dev/plumbline/reverter"
 	"plumbline.dev/plumbline/rogue"
 	"plumbline.dev/plumbline/running"
 	"plumbline.dev/plumbline/source"
@@ -170,6 +171,7 @@ var plugs = map[string]func(*testing.T, example) []finding.Finding{
 	"source/image":     images,
 	"source/tag":       images,
 	"source/digest":    images,
+	"drift/fight":      fought,
 	"drift":            staged,
 	"rogue/writer":     staged,
 	"source/commit":    staged,
@@ -188,6 +190,16 @@ var plugs = map[string]func(*testing.T, example) []finding.Finding{
 		}
 		return found
 	},
+}
+
+// fought puts what differs back, and finds it as before each time.
+func fought(_ *testing.T, e example) []finding.Finding {
+	var fights reverter.Fights
+	f := finding.Finding{Rule: finding.DriftModified, Object: e.git[0].ID, Changes: differ.Compare(e.git[0], e.live[0], differ.Type{}, differ.Options{}).Changes}
+	for range 4 {
+		fights.Undone(f.Object, fights.Left(f, time.Time{}), time.Time{})
+	}
+	return fights.Findings([]finding.Finding{f}, time.Time{})
 }
 
 func rogues(t *testing.T, e example) []finding.Finding {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/yaml"
@@ -105,6 +106,7 @@ func strict(schema map[string]any, path string) error {
 var (
 	anyField   = regexp.MustCompile(`^has\(self\.\w+\)( \|\| has\(self\.\w+\))*$`)
 	implies    = regexp.MustCompile(`^!has\(self\.(\w+)\) \|\| has\(self\.(\w+)\)$`)
+	onlyWith   = regexp.MustCompile(`^!has\(self\.(\w+)\) \|\| !self\.\w+ \|\| has\(self\.(\w+)\) && self\.\w+ in \[([^]]+)\]$`)
 	noPrefix   = regexp.MustCompile(`^!self\.startsWith\('(\w+)'\)$`)
 	noMatch    = regexp.MustCompile(`^!self\.matches\('([^']+)'\)$`)
 	durations  = regexp.MustCompile(`^duration\(self\) `) // JSON Schema has no words for these
@@ -127,6 +129,10 @@ func fromCEL(schema map[string]any, path string) error {
 				alternatives = append(alternatives, map[string]any{"required": []string{m[1]}})
 			}
 			schema["anyOf"] = alternatives
+		} else if m := onlyWith.FindStringSubmatch(rule); m != nil {
+			schema["if"] = map[string]any{"required": []string{m[1]}, "properties": map[string]any{m[1]: map[string]any{"const": true}}}
+			among := strings.Split(strings.ReplaceAll(m[3], "'", ""), ", ")
+			schema["then"] = map[string]any{"required": []string{m[2]}, "properties": map[string]any{m[2]: map[string]any{"enum": among}}}
 		} else if m := noPrefix.FindStringSubmatch(rule); m != nil {
 			schema["not"] = map[string]any{"pattern": "^" + m[1]}
 		} else if m := noMatch.FindStringSubmatch(rule); m != nil {

@@ -1,0 +1,164 @@
+// Package reverter undoes what was found: of one object, with the least that does it,
+// and only as long as the object is as it was when that was decided.
+//
+// # Who is said to have written it
+//
+// A server-side apply under a name of our own would make every field that is put back
+// ours, and the deployer's next apply of another value a conflict. So what the deployer
+// applied is put back by an apply under the deployer's name, which says again what that
+// owns, with the values that are live, and the fields that are put back, with those that
+// git declares. Where the deployer updates, as client-side apply and Helm 3 do, a patch
+// under its name does the same. Who it was in truth stands in the API server's audit log,
+// in an Event on the object and in the log.
+package reverter
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"plumbline.dev/plumbline/differ"
+	"plumbline.dev/plumbline/object"
+)
+
+// Manager is the field manager of what is written where no deployer is known.
+const Manager = "plumbline"
+
+// Case is an object as it was compared a moment ago, and what of it is to be undone.
+type Case struct {
+	// Declared is what git says.
+	Declared object.Object
+	// Live is what there is; it has no content where there is nothing.
+	Live object.Object
+	Type differ.Type
+	// Changes are to be undone, sorted by path and disjoint. There are none where there is
+	// no live object.
+	Changes []differ.Change
+	// Options say who the deployers are.
+	Options differ.Options
+}
+
+// Write is what it takes to undo it: a patch, then an apply, each only where it has
+// something to do; or a creation.
+type Write struct {
+	Object object.ID
+	// Manager is whom the fields are of afterwards.
+	Manager string
+	// Create is the object where there is none.
+	Create map[string]any
+	// Patch is a JSON patch (RFC 6902), which fails unless everything that it takes away is
+	// still as it was.
+	Patch []Operation
+	// UID is the live object's.
+	UID string
+
+	restored []differ.Change // by the apply
+	after    object.Object   // the patch
+	kind     differ.Type
+	declared map[string]any
+}
+
+// Operation is one step of a JSON patch.
+type Operation struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value"` // of "remove" none is looked at
+}
+
+// Plan returns what undoes a case. The error says why it cannot be undone; it holds no
+// value.
+func Plan(c Case) (Write, error) {
+	by, deployed := differ.Deployed(c.Live, c.Options)
+	w := Write{Object: c.Declared.ID, Manager: by.Manager, declared: declared(c.Declared), kind: c.Type}
+	if !deployed {
+		w.Manager = manager(c.Options)
+	}
+	if c.Live.Content == nil {
+		w.Create = creatable(w.declared)
+		return w, nil
+	}
+	w.UID = c.Live.Metadata("uid")
+	doc := runtime.DeepCopyJSON(c.Live.Content)
+	p := patch{doc: doc, declared: w.declared}
+	applies := by.Operation == "Apply"
+	for _, change := range backwards(c.Changes) {
+		if applies && restores(change) {
+			w.restored = append(w.restored, change)
+			continue
+		}
+		if err := p.undo(change); err != nil {
+			return Write{}, fmt.Errorf("%s cannot be undone: %w", change.Path, err)
+		}
+	}
+	slices.Reverse(w.restored)
+	if len(p.operations) > 0 {
+		w.Patch = append([]Operation{{"test", "/metadata/uid", w.UID}}, p.operations...)
+	}
+	w.after = object.Object{ID: c.Live.ID, Content: p.doc}
+	if len(w.restored) > 0 {
+		if _, err := w.Apply(w.after); err != nil {
+			return Write{}, err
+		}
+	}
+	return w, nil
+}
+
+// restores tells whether a change is undone by putting a declared value back.
+func restores(c differ.Change) bool { return c.Op == differ.Modified || c.Op == differ.Removed }
+
+// backwards are changes in the order in which the place of none depends on the ones before.
+func backwards(changes []differ.Change) []differ.Change {
+	changes = slices.Clone(changes)
+	slices.Reverse(changes)
+	return changes
+}
+
+// manager is the first of the deployers that is a name and no pattern.
+func manager(o differ.Options) string {
+	for _, name := range o.Deployers {
+		name, _, _ = strings.Cut(name, "/")
+		if !strings.HasSuffix(name, "*") {
+			return name
+		}
+	}
+	return Manager
+}
+
+// declared is an object's content as the server would store it.
+func declared(o object.Object) map[string]any {
+	if o.ID.Group == "" && o.ID.Kind == "Secret" {
+		return differ.WithoutStringData(o.Content)
+	}
+	return o.Content
+}
+
+// creatable is a declared object without what only the server writes.
+func creatable(content map[string]any) map[string]any {
+	content = runtime.DeepCopyJSON(content)
+	metadata := object.Map(content, "metadata")
+	for _, field := range []string{"managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink"} {
+		delete(metadata, field)
+	}
+	delete(content, "status")
+	return content
+}
+
+// Applies tells whether there is something to apply.
+func (w Write) Applies() bool { return len(w.restored) > 0 }
+
+// Apply is what to apply, by force, to the live object as it is after the patch: what the
+// manager owns of it, and what it is to have back. It holds for that very version of the
+// object.
+func (w Write) Apply(live object.Object) (map[string]any, error) {
+	body := runtime.DeepCopyJSON(differ.Applied(live, w.kind, w.Manager))
+	for _, change := range w.restored {
+		if err := put(body, w.declared, change.Path); err != nil {
+			return nil, fmt.Errorf("%s cannot be put back: %w", change.Path, err)
+		}
+	}
+	metadata := object.Map(body, "metadata")
+	metadata["uid"], metadata["resourceVersion"] = live.Metadata("uid"), live.Metadata("resourceVersion")
+	return body, nil
+}

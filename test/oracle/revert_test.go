@@ -1,0 +1,218 @@
+package oracle
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"plumbline.dev/plumbline/cluster"
+	"plumbline.dev/plumbline/differ"
+	"plumbline.dev/plumbline/object"
+	"plumbline.dev/plumbline/reverter"
+)
+
+var reverts = flag.Int("reverts", 150, "number of objects that are edited and then put back")
+
+// undone are the changes that are put back; a controller's are not.
+var undone = []differ.Op{differ.Modified, differ.Removed, differ.Added, differ.Reordered, differ.Released}
+
+// reverted counts what became of the objects of TestRevert.
+type reverted struct {
+	mu                                               sync.Mutex
+	objects, changes, clean, refused, ineffective, n int
+}
+
+// TestRevert has the reverter undo random edits, and wants them gone, nothing else
+// touched, and the deployer to own again what it owned.
+func TestRevert(t *testing.T) {
+	g := theWorld(t)
+	delete(g.sources, "Node") // controllers change it all the time
+	t.Logf("reverts: %d objects, seed %d", *reverts, *seed)
+	var total reverted
+	var wait sync.WaitGroup
+	indexes := make(chan int)
+	for range *workers {
+		wait.Go(func() {
+			for i := range indexes {
+				if err := g.edited(t.Context(), i, &total); err != nil {
+					t.Errorf("program %d of seed %d: %v", i, *seed, err)
+				}
+			}
+		})
+	}
+	for i := range *reverts {
+		indexes <- i
+	}
+	close(indexes)
+	wait.Wait()
+	t.Logf("reverts: of %d objects %d had nothing to undo, %d had %d changes undone, %d the API server refused to change back and %d it left as they were", total.n, total.clean, total.objects, total.changes, total.refused, total.ineffective)
+	if total.objects < *reverts/3 || total.refused > *reverts/10 {
+		t.Errorf("only %d of %d objects had something undone, and %d were refused", total.objects, *reverts, total.refused)
+	}
+}
+
+// edited runs a random program and puts its object back.
+func (g *generator) edited(ctx context.Context, index int, total *reverted) (err error) {
+	r := rand.New(rand.NewPCG(*seed, uint64(index)+1)) //nolint:gosec // reproducible
+	p := g.program(r)
+	run, err := g.start(ctx, p)
+	if errors.Is(err, errNoAnswer) || p.Definition != nil && errors.Is(err, errRefused) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, run.end(ctx)) }()
+	var steps []string
+	for range 1 + r.IntN(6) {
+		s, ok, err := g.next(ctx, r, run, &tally{})
+		if errors.Is(err, errNoAnswer) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if ok {
+			steps = append(steps, s.String())
+		}
+	}
+	if err := run.revert(ctx, total); err != nil {
+		return fmt.Errorf("%s: after %s:\n  %w", run.git.GetKind(), strings.Join(steps, "; "), err)
+	}
+	return nil
+}
+
+// revert undoes what the differ says of the object, and looks at what came of it.
+func (r *run) revert(ctx context.Context, total *reverted) error {
+	total.mu.Lock()
+	defer total.mu.Unlock()
+	total.n++
+	resource, err := r.resource(r.git.GroupVersionKind())
+	if err != nil {
+		return err
+	}
+	if err := r.refresh(ctx, resource); err != nil {
+		return err
+	}
+	before, changes := r.live, r.undoable()
+	if len(changes) == 0 {
+		total.clean++
+		return nil
+	}
+	places := places{}
+	for range 3 { // an order, and what held nothing but what was undone, show afterwards
+		now := r.undoable()
+		maps.Copy(places, told(now, undone...))
+		stood := r.live.GetResourceVersion()
+		err := r.undo(ctx, now)
+		switch {
+		case err != nil && strings.Contains(err.Error(), "the API server refuses"):
+			total.refused++
+			return nil
+		case errors.Is(err, cluster.ErrChanged):
+			return nil // by a controller
+		case err != nil:
+			return err
+		}
+		if err := r.refresh(ctx, resource); err != nil {
+			return err
+		}
+		if r.live.GetResourceVersion() == stood {
+			total.ineffective++ // the API server drops what git says
+			return nil
+		}
+		if len(r.undoable()) == 0 {
+			break
+		}
+	}
+	total.objects++
+	total.changes += len(changes)
+	if left := r.undoable(); len(left) > 0 {
+		return fmt.Errorf("undoing %v leaves %v", said(changes), said(left))
+	}
+	return r.onlyUndone(ctx, before, changes, places)
+}
+
+// undo has the reverter undo changes.
+func (r *run) undo(ctx context.Context, changes []differ.Change) error {
+	options := differ.Options{Deployers: []string{ci}}
+	live := r.object(r.live)
+	write, err := reverter.Plan(reverter.Case{
+		Declared: object.Object{ID: live.ID, Content: r.git.Object}, Live: live,
+		Type: r.schemas.Type(live.ID.Group, live.ID.Version, live.ID.Kind), Changes: changes, Options: options,
+	})
+	if err == nil {
+		_, err = write.Do(ctx, cluster.Writer{Cluster: r.cluster})
+	}
+	if err != nil {
+		return fmt.Errorf("undoing %v: %w", said(changes), err)
+	}
+	return nil
+}
+
+func (r *run) object(o *unstructured.Unstructured) object.Object {
+	gvk := o.GroupVersionKind()
+	return object.Object{ID: object.ID{Group: gvk.Group, Version: gvk.Version, Kind: gvk.Kind, Namespace: o.GetNamespace(), Name: o.GetName()}, Content: o.Object}
+}
+
+// onlyUndone wants nothing touched but what was undone, and the deployer to own again
+// what it owned.
+func (r *run) onlyUndone(ctx context.Context, before *unstructured.Unstructured, changes []differ.Change, undone places) error {
+	d, err := compare(r.types, before, r.live)
+	if err != nil {
+		return nil //nolint:nilerr // the server's own field management can make nothing of it
+	}
+	untouched, err := r.created(ctx, r.git, r.name, string(r.live.GetUID()))
+	if err != nil {
+		return refusal(err)
+	}
+	beside, err := compare(r.types, untouched, r.live)
+	if err != nil {
+		return err
+	}
+	beside.added = beside.present()
+	maps.Copy(beside.added, beside.removed)
+	counts := []string{".metadata.annotations.deprecated․daemonset․template․generation", ".metadata.annotations.deployment․kubernetes․io/revision"}
+	for _, touched := range [][]string{d.added.sorted(), d.modified.sorted(), d.removed.sorted()} {
+		for _, place := range touched {
+			if !undone.covered(place) && beside.added.covered(place) && !slices.Contains(counts, place) {
+				return fmt.Errorf("undoing %v also touches %s", said(changes), place)
+			}
+		}
+	}
+	options := differ.Options{Deployers: []string{ci}}
+	by, _ := differ.Deployed(r.object(before), options)
+	after, _ := differ.Deployed(r.object(r.live), options)
+	gaveUp := slices.ContainsFunc(changes, func(c differ.Change) bool { return c.Op == differ.Released })
+	if by.Operation == "Apply" && !gaveUp && (after.Operation != "Apply" || by.Manager != after.Manager) {
+		return fmt.Errorf("undoing %v takes what the deployer applied away from it", said(changes))
+	}
+	for _, record := range r.live.GetManagedFields() {
+		if record.Manager == reverter.Manager {
+			return fmt.Errorf("undoing %v leaves fields that belong to nobody but the reverter", said(changes))
+		}
+	}
+	return nil
+}
+
+// undoable are the changes that are put back.
+func (r *run) undoable() []differ.Change {
+	return slices.DeleteFunc(r.said(), func(c differ.Change) bool { return !slices.Contains(undone, c.Op) })
+}
+
+func said(changes []differ.Change) []string {
+	var all []string
+	for _, c := range changes {
+		all = append(all, fmt.Sprintf("%s %s", c.Path, c.Op))
+	}
+	return all
+}
