@@ -31,8 +31,8 @@ type board struct {
 	// publish is told of the fingerprints whose findings are others in the cluster now. It
 	// does not wait for that.
 	publish func(b *board, fingerprints []string)
-	// open is what the last update left; nobody edits it.
-	open atomic.Pointer[map[string]open]
+	// open is what the last update left; nobody edits it, nor what it holds.
+	open atomic.Pointer[map[string]*open]
 }
 
 // open is a finding as it was last told, and as the cluster holds it.
@@ -47,7 +47,7 @@ func newBoard(log *slog.Logger, of *v1alpha1.Baseline, publish func(*board, []st
 		log:      log.With("namespace", of.Namespace, "baseline", of.Name),
 		baseline: client.ObjectKeyFromObject(of), uid: of.UID, publish: publish,
 	}
-	b.open.Store(&map[string]open{})
+	b.open.Store(&map[string]*open{})
 	return b
 }
 
@@ -58,10 +58,10 @@ func (b *board) restore(ctx context.Context, reader client.Reader) error {
 	if err != nil {
 		return fmt.Errorf("reading which findings were open: %w", err)
 	}
-	all := make(map[string]open, len(list.Items))
+	all := make(map[string]*open, len(list.Items))
 	for _, f := range list.Items {
 		if b.owns(&f) && f.Name == v1alpha1.FindingName(b.baseline.Name, f.Fingerprint) {
-			all[f.Fingerprint] = open{FindingDetails: f.FindingDetails}
+			all[f.Fingerprint] = &open{FindingDetails: f.FindingDetails}
 		}
 	}
 	b.open.Store(&all)
@@ -127,19 +127,21 @@ func (b *board) update(r report.Report) {
 
 // after returns the findings that are open after a report, and which of them are new or
 // others than before. Those of which the report knows nothing stay.
-func (b *board) after(r report.Report) (now map[string]open, others []string) {
+func (b *board) after(r report.Report) (now map[string]*open, others []string) {
 	before, at := *b.open.Load(), metav1.Now().Rfc3339Copy()
-	now = make(map[string]open, len(r.Findings))
-	for _, f := range r.Findings {
-		now[f.Fingerprint()] = open{found: &f}
+	now = make(map[string]*open, len(r.Findings))
+	last := make(map[string]int, len(r.Findings)) // of an object that is declared twice there are two
+	for i, f := range r.Findings {
+		last[f.Fingerprint()] = i
 	}
-	for key, o := range now {
+	for key, i := range last {
 		was, known := before[key]
-		if known && was.found != nil && reflect.DeepEqual(was.found, o.found) {
+		if known && was.found != nil && reflect.DeepEqual(was.found, &r.Findings[i]) {
 			now[key] = was
 			continue
 		}
-		o.FindingDetails = report.Details(*o.found)
+		f := r.Findings[i] // so that not all of a report is kept for one
+		o := &open{FindingDetails: report.Details(f), found: &f}
 		o.Since, o.Changed, o.Commit = at, at, r.Source.Commit
 		switch {
 		case !known:
@@ -170,7 +172,7 @@ func sameDetails(a, b v1alpha1.FindingDetails) bool {
 }
 
 // sorted puts fingerprints in the order of their objects and rules.
-func sorted(keys []string, all map[string]open) []string {
+func sorted(keys []string, all map[string]*open) []string {
 	objects := make(map[string]object.ID, len(keys))
 	for _, key := range keys {
 		objects[key] = report.ObjectOf(all[key].Object)
@@ -181,7 +183,7 @@ func sorted(keys []string, all map[string]open) []string {
 	return keys
 }
 
-func (o open) attributes() []any {
+func (o *open) attributes() []any {
 	return []any{
 		"fingerprint", o.Fingerprint, "rule", o.Rule, "severity", o.Severity, "object", report.ObjectOf(o.Object).String(),
 		"message", o.Message, "since", o.Since.UTC().Format(time.RFC3339),

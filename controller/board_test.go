@@ -2,6 +2,7 @@ package controller
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -55,9 +56,9 @@ func TestBoard(t *testing.T) {
 		{report.Report{Findings: []finding.Finding{one}}, []string{"finding shop/one"}, []finding.Finding{one}},
 	} {
 		next := fresh()
-		left := map[string]open{}
+		left := map[string]*open{}
 		for key, o := range *last.open.Load() {
-			left[key] = open{FindingDetails: o.FindingDetails}
+			left[key] = &open{FindingDetails: o.FindingDetails}
 		}
 		next.open.Store(&left)
 		last = next
@@ -119,4 +120,21 @@ func lines(log string) []string {
 		all = append(all, word+id)
 	}
 	return all
+}
+
+// BenchmarkBoard takes in a look that changes one of 5,000 open findings.
+func BenchmarkBoard(b *testing.B) {
+	var found []finding.Finding
+	for i := range 5000 {
+		changes := []differ.Change{{Path: differ.Path{"spec", "template", "spec"}, Op: differ.Modified, Declared: int64(1), Live: int64(2)}}
+		id := object.ID{Group: "apps", Version: "v1", Kind: "Deployment", Namespace: "shop", Name: fmt.Sprintf("app-%05d", i)}
+		found = append(found, finding.Finding{Rule: finding.DriftModified, Severity: finding.Warning, Object: id, Message: "declared fields have other values", Changes: changes})
+	}
+	board := newBoard(slog.New(slog.DiscardHandler), &v1alpha1.Baseline{}, func(*board, []string) {})
+	board.update(report.Report{Findings: found})
+	for i := 0; b.Loop(); i++ {
+		f := &found[i%len(found)]
+		f.Changes = []differ.Change{{Path: differ.Path{"spec"}, Op: differ.Modified, Live: int64(i)}}
+		board.update(report.Report{Findings: found})
+	}
 }
