@@ -3,6 +3,7 @@ package controller
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -202,7 +203,8 @@ func (w *world) wrote(resource string) int {
 const storm = 3000
 
 // TestStorm wants thousands of findings at once to be told and held, also where the process
-// is killed meanwhile, and to hold up no others.
+// is killed or ended meanwhile, and to hold up no others. What is told when a process is
+// ended is not told again.
 func TestStorm(t *testing.T) {
 	w := prepare(t)
 	w.admin.Kubectl(t, "create", "namespace", "storm")
@@ -246,9 +248,12 @@ func TestStorm(t *testing.T) {
 	w.kill()
 	before := count()
 	w.start()
-	wait("after it was killed", func(n int) bool { return n == storm })
+	wait("after it was killed", func(n int) bool { return n > before })
+	w.stopped()
+	w.start()
+	wait("after it was ended", func(n int) bool { return n == storm })
 	complete := time.Now()
-	t.Logf("%d findings are held %s after the last was told", storm-before, complete.Sub(w.lastTold()).Round(time.Millisecond))
+	t.Logf("the last of %d findings is held %s after it was told", storm, complete.Sub(w.lastTold()).Round(time.Millisecond))
 	told := 0
 	for what, n := range w.saidOf() {
 		told += n
@@ -273,4 +278,38 @@ func TestStorm(t *testing.T) {
 	wait("after the end", func(n int) bool { return n == 1 })
 	w.stopped()
 	w.writes()
+}
+
+// TestFindingsRefused wants it to be seen that the cluster does not take Findings, and what
+// it did not take to be there once it does.
+func TestFindingsRefused(t *testing.T) {
+	w := prepare(t)
+	w.admin.Kubectl(t, "patch", "clusterrole", "plumbline-status", "--type=json", "-p", `[{"op":"remove","path":"/rules/1"}]`)
+	w.admin.Kubectl(t, "create", "namespace", "refused")
+	t.Cleanup(func() { w.admin.Kubectl(t, "delete", "namespace", "refused") })
+	w.deploy(map[string]string{"a.yaml": strings.Replace(configMap("a", "1"), "namespace: shop", "namespace: refused", 1)})
+	for i := range 20 {
+		w.admin.Kubectl(t, "-n", "refused", "create", "configmap", fmt.Sprintf("rogue-%d", i))
+	}
+	w.start()
+	w.apply("  git: {url: " + w.server.Repo() + ", interval: 10h}\n  scope: {namespaces: [refused], kinds: [ConfigMap]}\n  deployer: {managers: [ci-deploy]}\n")
+	w.until("True Compared", "True Drifted")
+	if !testenv.Poll(within, func() bool { return !strings.Contains(w.scrape(), "plumbline_finding_write_failures_total 0") }) {
+		t.Errorf("no metric tells of it:\n%s", w.scrape())
+	}
+	if n := strings.Count(w.log.String(), "findings cannot be written"); n < 1 || n > 5 {
+		t.Errorf("the log says it %d times", n)
+	}
+	if !strings.Contains(w.log.String(), `cannot create resource \"findings\"`) {
+		t.Error("the log does not say why")
+	}
+	root, err := testenv.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.admin.Kubectl(t, "apply", "-k", filepath.Join(root, "manifests"))
+	if !testenv.Poll(within, func() bool { return len(w.findings()) == 20 }) {
+		t.Errorf("%d findings are held", len(w.findings()))
+	}
+	w.stopped()
 }
