@@ -107,6 +107,9 @@ func Connect(ctx context.Context, config *rest.Config, o Options) (*Cluster, err
 	return c, nil
 }
 
+// Host is the API server's address, without anything secret in it.
+func (c *Cluster) Host() string { return c.host }
+
 // discover learns the served kinds, in two requests from a server that
 // aggregates them (since Kubernetes 1.26).
 func (c *Cluster) discover(ctx context.Context) error {

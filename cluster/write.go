@@ -34,6 +34,12 @@ func (w Writer) Patch(ctx context.Context, id object.ID, operations any, manager
 	return w.patch(ctx, id, write{types.JSONPatchType, operations, manager})
 }
 
+// Get reads an object as it is now.
+func (w Writer) Get(ctx context.Context, id object.ID) (object.Object, error) {
+	answer := w.Cluster.Read(ctx, []object.ID{id})[id]
+	return answer.Object, answer.Err
+}
+
 // write is what is written.
 type write struct {
 	as      types.PatchType

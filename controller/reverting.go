@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -258,64 +256,20 @@ func (k *kept) restore(ctx context.Context, live fresh, a assess.Assessment) *pl
 		return nil
 	}
 	p.changes = undo
-	p.do = func(ctx context.Context, to cluster.Writer) error { return put(ctx, live, c, to) }
+	write, err := reverter.Plan(c)
+	p.do = func(ctx context.Context, to cluster.Writer) error {
+		if err == nil {
+			_, err = write.Do(ctx, to)
+		}
+		return err
+	}
 	return &p
 }
 
-// put writes what a case takes, unless anything but its status has changed meanwhile.
-func put(ctx context.Context, live fresh, c reverter.Case, to cluster.Writer) error {
-	if c.Live.Content != nil {
-		now := live.Read(ctx, []object.ID{c.Live.ID})[c.Live.ID]
-		switch {
-		case errors.Is(now.Err, cluster.ErrNotFound), now.Err == nil && !sameSpec(c.Live, now.Object):
-			return cluster.ErrChanged
-		case now.Err != nil:
-			return now.Err
-		}
-		c.Live = now.Object
-	}
-	write, err := reverter.Plan(c)
-	if err != nil {
-		return err
-	}
-	after, err := write.Do(ctx, to)
-	if err == nil && after.Metadata("resourceVersion") == c.Live.Metadata("resourceVersion") {
-		err = errors.New("the API server accepts it and stores nothing of it: what git declares is not what it can store")
-	}
-	return err
-}
-
-// sameSpec tells whether two states of an object differ in nothing but its status.
-func sameSpec(a, b object.Object) bool {
-	spec := func(o object.Object) map[string]any {
-		content, metadata := maps.Clone(o.Content), maps.Clone(object.Map(o.Content, "metadata"))
-		delete(content, "status")
-		delete(metadata, "resourceVersion")
-		delete(metadata, "managedFields")
-		content["metadata"] = metadata
-		return content
-	}
-	return reflect.DeepEqual(spec(a), spec(b))
-}
-
 // mayCreate tells whether an object that is missing is created: where commits are rolled
-// out, and otherwise only what was there before: a watch has told of its deletion, or it is
-// declared since an older commit than any that the deployer may not have carried out yet.
+// out, and otherwise only what was there before.
 func (k *kept) mayCreate(a assess.Assessment) bool {
-	if k.rollsOut() || k.reverting.deleted[a.Declared.ID] {
-		return true
-	}
-	behind := 0
-	for _, f := range k.last.report.Findings {
-		for _, c := range f.Changes {
-			behind = max(behind, c.Pending.Behind)
-		}
-	}
-	if a.Since == (differ.Pending{}) { // for longer than is known
-		there := k.last.report.Verdicts
-		return there[finding.InSync]+there[finding.Drifted]+there[finding.Pending] > 0
-	}
-	return a.Since.Behind > behind
+	return k.rollsOut() || k.reverting.deleted[a.Declared.ID] || k.pass.WasDeployed(a)
 }
 
 // ready returns why an object has to wait for others.
@@ -347,18 +301,14 @@ func (k *kept) ready(ctx context.Context, live fresh, declared object.Object) er
 // remove plans to delete a rogue, as long as it is the one that was found.
 func remove(ctx context.Context, live fresh, f finding.Finding, undo []differ.Change) *plan {
 	answer := live.Read(ctx, []object.ID{f.Object})[f.Object]
-	if answer.Err != nil || answer.Object.Metadata("uid") != f.UID || answer.Object.Metadata("deletionTimestamp") != "" {
+	if answer.Err != nil || !reverter.Removes(f, answer.Object) {
 		return nil
 	}
-	version := answer.Object.Metadata("resourceVersion")
-	p := plan{id: f.Object, action: "deleted", what: f.Message, changes: undo, do: func(ctx context.Context, to cluster.Writer) error {
-		return to.Delete(ctx, f.Object, f.UID, version)
-	}}
+	p := plan{id: f.Object, action: "deleted", what: f.Message, changes: undo}
 	if f.Object.IsKind("Pod") {
-		p.action, p.do = "evicted", func(ctx context.Context, to cluster.Writer) error {
-			return to.Evict(ctx, f.Object, f.UID, version)
-		}
+		p.action = "evicted"
 	}
+	p.do = func(ctx context.Context, to cluster.Writer) error { return reverter.Remove(ctx, answer.Object, to) }
 	return &p
 }
 

@@ -48,6 +48,7 @@ var KnownControllers = []string{
 // says. They hold where nobody names the deployer.
 var KnownDeployers = []string{
 	"ci-deploy",
+	"plumbline",     // which puts back what nobody else is known to deploy
 	"kubectl/Apply", // kubectl apply --server-side
 	"kubectl-client-side-apply",
 	"argocd-controller",

@@ -8,6 +8,7 @@ import (
 
 	"plumbline.dev/plumbline/assess"
 	"plumbline.dev/plumbline/audit"
+	"plumbline.dev/plumbline/differ"
 	"plumbline.dev/plumbline/finding"
 	"plumbline.dev/plumbline/ignore"
 	"plumbline.dev/plumbline/object"
@@ -65,6 +66,24 @@ func (p *Pass) Look(ctx context.Context, live assess.Source, objects []object.ID
 		return nil, ctx.Err()
 	}
 	return assessments, err
+}
+
+// WasDeployed tells whether an object that is missing was there: whether it is declared
+// since an older commit than any that the deployer may not have carried out yet.
+func (p *Pass) WasDeployed(missing assess.Assessment) bool {
+	behind, there := 0, false
+	for _, a := range p.found.assessments {
+		there = there || a.Verdict == finding.InSync || a.Verdict == finding.Drifted || a.Verdict == finding.Pending
+		for _, f := range a.Findings {
+			for _, c := range f.Changes {
+				behind = max(behind, c.Pending.Behind)
+			}
+		}
+	}
+	if missing.Since == (differ.Pending{}) { // for longer than is known
+		return there
+	}
+	return missing.Since.Behind > behind
 }
 
 // WasDeclared tells whether one of the earlier commits declares an object, or may.

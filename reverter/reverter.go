@@ -54,6 +54,7 @@ type Write struct {
 	// UID is the live object's.
 	UID string
 
+	live     object.Object
 	restored []differ.Change // by the apply
 	after    object.Object   // the patch
 	kind     differ.Type
@@ -79,7 +80,7 @@ func Plan(c Case) (Write, error) {
 		w.Create = creatable(w.declared)
 		return w, nil
 	}
-	w.UID = c.Live.Metadata("uid")
+	w.UID, w.live = c.Live.Metadata("uid"), c.Live
 	doc := runtime.DeepCopyJSON(c.Live.Content)
 	p := patch{doc: doc, declared: w.declared}
 	applies := by.Operation == "Apply"

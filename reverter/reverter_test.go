@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"plumbline.dev/plumbline/cluster"
 	"plumbline.dev/plumbline/differ"
 	"plumbline.dev/plumbline/object"
 	"plumbline.dev/plumbline/reverter"
@@ -138,6 +139,7 @@ func TestRefused(t *testing.T) {
 type recorder struct {
 	calls []string
 	err   error
+	now   object.Object
 }
 
 func (r *recorder) call(what string) (object.Object, error) {
@@ -157,6 +159,11 @@ func (r *recorder) Apply(_ context.Context, _ object.ID, content map[string]any,
 	return r.call("apply by " + manager + " to " + object.Text(object.Map(content, "metadata"), "resourceVersion"))
 }
 
+func (r *recorder) Get(context.Context, object.ID) (object.Object, error) {
+	r.calls = append(r.calls, "get")
+	return r.now, nil
+}
+
 // TestDo wants the apply to be to what the patch has left, and nothing written after
 // something failed.
 func TestDo(t *testing.T) {
@@ -172,6 +179,21 @@ func TestDo(t *testing.T) {
 	failing := recorder{err: errors.New("no")}
 	if _, err := w.Do(t.Context(), &failing); err == nil || len(failing.calls) != 1 {
 		t.Errorf("%q, %v", failing.calls, err)
+	}
+	const live = `{apiVersion: v1, kind: ConfigMap, ` + applied + `, data: {x: "9", y: "2"}}`
+	if w, _, err = plan(t, declared, live); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		now  string
+		want int
+	}{
+		"the status": {strings.Replace(live, `"7"`, `"9"`, 1) + "", 20}, "a value": {strings.Replace(live, `x: "9"`, `x: "8"`, 1), 2},
+	} {
+		changed := recorder{err: cluster.ErrChanged, now: one(t, c.now)}
+		if _, err := w.Do(t.Context(), &changed); !errors.Is(err, cluster.ErrChanged) || len(changed.calls) > c.want || len(changed.calls) < c.want-1 {
+			t.Errorf("where %s changes: %q, %v", name, changed.calls, err)
+		}
 	}
 	missing := reverter.Case{Declared: one(t, strings.Replace(declared, "name: a,", `name: a, resourceVersion: "3", uid: u9,`, 1))}
 	for deployer, manager := range map[string]string{"ci-deploy": "ci-deploy", "helm*": reverter.Manager} {

@@ -39,7 +39,6 @@ type declaredOptions struct {
 
 func (o *declaredOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVarP(&o.baseline, "filename", "f", "", "Baseline `file` that names the repository and the rules (- for standard input); with a directory, the rules for that")
-	f.BoolVar(&o.blame, "blame", false, "also name the commit and author of each declared value that differs; of a repository this fetches the whole history")
 	f.IntVar(&o.lag, "lag", 50, "`number` of earlier commits that the cluster may lag behind; what it still has of them is drift/pending (0: all that differs is drift)")
 	o.addRepositoryFlags(f)
 }
@@ -64,9 +63,10 @@ type declared struct {
 	file     string            // of the Baseline
 	text     []byte            // of that file
 	objects  []object.Object
-	err      error            // about some of the objects
-	past     *history.History // nil where nobody wants to know
-	local    bool             // taken from a directory as it is
+	err      error             // about some of the objects
+	past     *history.History  // nil where nobody wants to know
+	local    bool              // taken from a directory as it is
+	remote   gitsource.Options // else where it was fetched from
 }
 
 // load reads and renders the configuration. Errors about single objects are kept
@@ -113,7 +113,7 @@ func (o declaredOptions) load(ctx context.Context) (declared, error) {
 	if len(d.objects) == 0 && (err == nil || errors.Is(err, render.ErrEmpty)) {
 		return d, fmt.Errorf("%s %w", d.place(), render.ErrEmpty)
 	}
-	d.past = o.past(d, result, remote)
+	d.past, d.remote = o.past(d, result, remote), remote
 	return d, nil
 }
 

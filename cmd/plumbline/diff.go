@@ -97,6 +97,7 @@ func newDiffCommand(s streams) *cobra.Command {
 	}
 	f := pflag.NewFlagSet("diff", pflag.ContinueOnError)
 	o.declared.addFlags(f)
+	f.BoolVar(&o.declared.blame, "blame", false, "also name the commit and author of each declared value that differs; of a repository this fetches the whole history")
 	f.StringVar(&o.live, "live", "", "`file` with the live objects instead of a cluster, as kubectl get -o yaml --show-managed-fields writes it")
 	f.StringArrayVar(&o.deployers, "deployer", nil, "field `manager` whose writes carry out what git says; may be repeated (default: well-known deployment tools)")
 	f.StringArrayVar(&o.show, "show", nil, "`what` to show besides: controllers (the undeclared fields that controllers own), ignored (what rules ignore) or unconfirmed (values that may be the cluster's or somebody's); may be repeated")
@@ -127,32 +128,13 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	flags, err := o.rules()
-	if err != nil {
-		return 0, err
-	}
 	progress := newProgress(s.err)
 	defer progress.clear()
 
-	progress.say("reading what git declares")
-	declared, err := o.declared.load(ctx)
+	declared, pass, err := o.compile(ctx, progress)
 	if err != nil {
 		return 0, err
 	}
-	options, err := declared.apply(flags)
-	if err != nil {
-		return 0, err
-	}
-	if o.confirm == "" && o.live == "" && declared.baseline.Spec.Confirm == v1alpha1.ConfirmDryRun {
-		o.confirm = confirmDryRun
-	}
-	rules, err := declared.rules(options, o.cacheDir())
-	if err != nil {
-		return 0, err
-	}
-	options.Compare.Rewritten = rules != nil
-	pass := declared.pass(options, rules)
-	pass.Say, pass.ShowIgnored = progress.say, slices.Contains(o.show, "ignored")
 	r, err := o.report(ctx, progress, &pass)
 	if err != nil {
 		return 0, err
@@ -176,6 +158,34 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 		return 0, fmt.Errorf("writing the report: %w", err)
 	}
 	return r.ExitCode(failOn), nil
+}
+
+// compile reads what git declares, and makes a comparison of it.
+func (o *diffOptions) compile(ctx context.Context, progress *progress) (declared, inspect.Pass, error) {
+	flags, err := o.rules()
+	if err != nil {
+		return declared{}, inspect.Pass{}, err
+	}
+	progress.say("reading what git declares")
+	d, err := o.declared.load(ctx)
+	if err != nil {
+		return d, inspect.Pass{}, err
+	}
+	options, err := d.apply(flags)
+	if err != nil {
+		return d, inspect.Pass{}, err
+	}
+	if o.confirm == "" && o.live == "" && d.baseline.Spec.Confirm == v1alpha1.ConfirmDryRun {
+		o.confirm = confirmDryRun
+	}
+	rules, err := d.rules(options, o.cacheDir())
+	if err != nil {
+		return d, inspect.Pass{}, err
+	}
+	options.Compare.Rewritten = rules != nil
+	pass := d.pass(options, rules)
+	pass.Say, pass.ShowIgnored = progress.say, slices.Contains(o.show, "ignored")
+	return d, pass, nil
 }
 
 // report compares with the cluster or the file. Where a repository is so broken that

@@ -383,6 +383,9 @@ func onTerminal(t *testing.T, c command) string {
 		t.Fatal(err)
 	}
 	defer terminal.Close()
+	if _, err := io.WriteString(terminal, c.stdin); err != nil {
+		t.Fatal(err)
+	}
 	shown, _ := io.ReadAll(terminal) // it ends with an error of the closed terminal
 	var exit *exec.ExitError
 	if err := process.Wait(); err != nil && !errors.As(err, &exit) {

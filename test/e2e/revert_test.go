@@ -1,0 +1,119 @@
+package e2e
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestRevertByHand previews, refuses to write unasked, writes what it is told to and
+// nothing else, and says what it could not.
+func TestRevertByHand(t *testing.T) {
+	t.Parallel()
+	const namespace = "by-hand"
+	dir := deployed(t, namespace, map[string]string{
+		"web.yaml": webDeployment, "a.yaml": configMap("", "a", "1"), "b.yaml": configMap("", "b", "1"),
+	})
+	baseline := filepath.Join(write(t, map[string]string{
+		"baseline.yaml": "apiVersion: plumbline.dev/v1alpha1\nkind: Baseline\nspec:\n  scope: {namespaces: [" + namespace + "], kinds: [ConfigMap]}\n",
+	}), "baseline.yaml")
+	person := env.User(t, "mallory", masters)
+	edit := func(args ...string) { person.Kubectl(t, append([]string{"-n", namespace}, args...)...) }
+	live := func() string {
+		return person.Kubectl(t, "-n", namespace, "get", "deployment/web", "configmap/a", "configmap/rogue", "-o", "jsonpath={range .items[*]}{.spec.template.spec}{.data}{end}")
+	}
+	edit("set", "env", "deployment/web", "DEBUG=1")
+	edit("patch", "configmap", "a", "-p", `{"data":{"key":"2","more":"3"}}`)
+	edit("delete", "configmap", "b")
+	edit("create", "configmap", "rogue")
+	before := live()
+	revert := func(more ...string) result {
+		return run(t, admin(t).Kubeconfig, append([]string{"revert", dir, "-n", namespace}, more...)...)
+	}
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		want []string
+	}{
+		"preview":          {[]string{"--dry-run=client"}, 0, []string{"env[name=DEBUG]", "data.more", "ConfigMap by-hand/b", "1 created, 2 restored"}},
+		"try":              {[]string{"--dry-run=server"}, 0, []string{"Deployment.apps by-hand/web restored (server dry run)", "ConfigMap by-hand/b created (server dry run)"}},
+		"no terminal":      {nil, 2, []string{"say --yes"}},
+		"prune of nothing": {[]string{"--prune"}, 2, []string{"name the Baseline with -f"}},
+		"a wrong word":     {[]string{"--dry-run=maybe"}, 2, []string{"use none, client or server"}},
+		"a wrong rule":     {[]string{"--rule", "drift/adde"}, 2, []string{"drift/adde"}},
+		"another finding":  {[]string{"--fingerprint", "0123456789abcdef"}, 0, []string{"nothing to undo"}},
+	} {
+		r := revert(c.args...)
+		for _, want := range c.want {
+			if !strings.Contains(r.stdout+r.stderr, want) {
+				t.Errorf("%s: %q is missing in\n%s%s", name, want, r.stdout, r.stderr)
+			}
+		}
+		if r.code != c.code {
+			t.Errorf("%s: exit %d\n%s%s", name, r.code, r.stdout, r.stderr)
+		}
+	}
+	if now := live(); now != before {
+		t.Fatalf("something was written:\n%s, it was\n%s", now, before)
+	}
+	reader := newReader(t, "by-hand-reader")
+	r := run(t, reader.Kubeconfig, "revert", dir, "-n", namespace, "--yes")
+	if r.code != 1 || strings.Count(r.stderr, "grant patch") != 3 || live() != before {
+		t.Errorf("without rights: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if r := revert("--yes", "--rule", "drift/added"); r.code != 0 || strings.Contains(r.stdout, "created") {
+		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if got := person.Kubectl(t, "-n", namespace, "get", "configmap", "a", "-o", "jsonpath={.data}"); got != `{"key":"2"}` {
+		t.Errorf("of one rule is written: %s", got)
+	}
+	if r := revert("--yes", "--prune", "-f", baseline); r.code != 0 {
+		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	report, r := diff(t, admin(t).Kubeconfig, dir, "-n", namespace, "-f", baseline)
+	clean(t, report, r)
+	if r := revert("--yes", "--prune", "-f", baseline); r.code != 0 || strings.TrimSpace(r.stdout) != "nothing to undo" {
+		t.Errorf("a second time: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
+// TestRevertAsks wants a terminal to be asked, and no answer but yes to be taken for one.
+func TestRevertAsks(t *testing.T) {
+	t.Parallel()
+	dir := deployed(t, "asked", map[string]string{"a.yaml": configMap("", "a", "1")})
+	person := env.User(t, "mallory", masters)
+	person.Kubectl(t, "-n", "asked", "patch", "configmap", "a", "-p", `{"data":{"key":"2"}}`)
+	for _, c := range []struct{ answer, said, value string }{
+		{"n\n", "nothing was written", "2"}, {"\n", "nothing was written", "2"}, {"maybe\n", "nothing was written", "2"}, {"y\n", "ConfigMap asked/a restored", "1"},
+	} {
+		shown := onTerminal(t, command{args: []string{"revert", dir, "-n", "asked"}, kubeconfig: admin(t).Kubeconfig, stdin: c.answer})
+		fits(t, shown)
+		if !strings.Contains(shown, "Undo this in the cluster at") || !strings.Contains(shown, c.said) {
+			t.Errorf("after %q:\n%s", c.answer, shown)
+		}
+		if got := person.Kubectl(t, "-n", "asked", "get", "configmap", "a", "-o", "jsonpath={.data.key}"); got != c.value {
+			t.Errorf("after %q it is %s", c.answer, got)
+		}
+	}
+}
+
+// TestRevertOfRepository wants nothing written by a commit that is not the newest any
+// more, and a commit that nobody has rolled out left alone.
+func TestRevertOfRepository(t *testing.T) {
+	t.Parallel()
+	const namespace = "by-commit"
+	admin(t).Kubectl(t, "create", "namespace", namespace)
+	l := newLagging(t, time.Now())
+	l.deploy(t, namespace, "server-side", 0)
+	flags := append([]string{"revert"}, l.flags(namespace, "--yes")...)
+	r := run(t, admin(t).Kubeconfig, flags...)
+	if r.code != 0 || strings.TrimSpace(r.stdout) != "nothing to undo" {
+		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	r = run(t, admin(t).Kubeconfig, append(flags, "--roll-out")...)
+	report, d := diff(t, admin(t).Kubeconfig, l.flags(namespace)...)
+	if clean(t, report, d); r.code != 0 {
+		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}
