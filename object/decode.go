@@ -161,6 +161,13 @@ func itemLines(root *yaml.Node) []int {
 	return nil
 }
 
+// Value returns what a node of a file says, as JSON, seen through aliases and merge
+// keys. The error is an *Error.
+func Value(file string, n *yaml.Node) (any, error) {
+	c := converter{file: file}
+	return c.value(n)
+}
+
 // converter turns YAML nodes into JSON values and counts what aliases add.
 type converter struct {
 	file           string
