@@ -177,6 +177,30 @@ func (d *dirFS) Stat(name string) (fs.FileInfo, error) {
 	return info, nil
 }
 
+// Lstat implements fs.ReadLinkFS.
+func (d *dirFS) Lstat(name string) (fs.FileInfo, error) {
+	if _, err := d.Stat(name); err != nil {
+		return nil, err
+	}
+	info, err := d.root.Lstat(name)
+	if err != nil {
+		return nil, d.explain("lstat", name, err)
+	}
+	return info, nil
+}
+
+// ReadLink implements fs.ReadLinkFS.
+func (d *dirFS) ReadLink(name string) (string, error) {
+	if _, err := d.Stat(name); err != nil {
+		return "", err
+	}
+	to, err := d.root.Readlink(name)
+	if err != nil {
+		return "", d.explain("readlink", name, err)
+	}
+	return to, nil
+}
+
 // explain names the file as it was asked for, once.
 func (d *dirFS) explain(op, name string, err error) error {
 	var inner *fs.PathError
