@@ -89,7 +89,7 @@ where git says otherwise. It needs read rights only.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return misuse(c, err)
 	})
-	root.AddCommand(newDiffCommand(s), newRevertCommand(s), newInitCommand(s), newStatusCommand(s), newFindingsCommand(s), newControllerCommand(s), newVersionCommand(s))
+	root.AddCommand(newDiffCommand(s), newRevertCommand(s), newAdoptCommand(s), newInitCommand(s), newStatusCommand(s), newFindingsCommand(s), newControllerCommand(s), newVersionCommand(s))
 	return root
 }
 
