@@ -78,7 +78,10 @@ func prepare(t testing.TB) *world {
 		return w.down.Load()
 	}})
 	w.admin.Kubectl(t, "apply", "-k", manifests(t))
-	t.Cleanup(func() { w.admin.Kubectl(t, "-n", system, "delete", "baselines", "--all") })
+	t.Cleanup(func() {
+		w.admin.Kubectl(t, "-n", system, "delete", "baselines", "--all")
+		w.admin.Kubectl(t, "-n", system, "delete", "findings", "--all") // which go with them, but not at once
+	})
 	w.admin.Kubectl(t, "wait", "--for=condition=Established", "--timeout=60s", "crd/baselines.plumbline.dev", "crd/findings.plumbline.dev")
 	return w
 }

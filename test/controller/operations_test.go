@@ -117,6 +117,7 @@ func TestTakeover(t *testing.T) {
 		}
 		first, second = acting, standing
 	}
+	second.kill() // lest it takes the lease that the first lets go
 	first.stopped()
 }
 

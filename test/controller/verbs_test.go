@@ -121,7 +121,8 @@ func TestVerbs(t *testing.T) {
 	w.stopped()
 	verb("status").wants(t, "just ended", 0)
 	stale := time.Now().Add(-time.Hour).UTC().Format("2006-01-02T15:04:05.000000Z")
-	w.admin.Kubectl(t, "-n", system, "patch", "lease", "plumbline", "--type=merge", "-p", `{"spec":{"renewTime":"`+stale+`"}}`)
+	w.admin.Kubectl(t, "-n", system, "delete", "leases", "--all") // other tests' as well
+	w.admin.KubectlIn(t, "{apiVersion: coordination.k8s.io/v1, kind: Lease, metadata: {name: plumbline, namespace: "+system+"}, spec: {holderIdentity: a, renewTime: '"+stale+"'}}", "create", "-f", "-")
 	for _, name := range []string{"status", "findings"} {
 		verb(name).wants(t, "without a controller", 3, "no controller has lived since "+stale[:19]+"Z", "kubectl -n plumbline-system get pods")
 	}
