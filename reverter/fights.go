@@ -2,6 +2,7 @@ package reverter
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -35,11 +36,12 @@ type field struct {
 
 // fight is how it stands with a field.
 type fight struct {
-	undone  int
-	last    time.Time // when it was
-	truces  int
-	until   time.Time // the end of the truce; zero where there is none
-	finding finding.Finding
+	declared any // what was put back; a commit that declares something else begins anew
+	undone   int
+	last     time.Time // when it was
+	truces   int
+	until    time.Time // the end of the truce; zero where there is none
+	finding  finding.Finding
 }
 
 // Undone takes in that changes of an object were put back, as Left has returned them.
@@ -50,8 +52,8 @@ func (f *Fights) Undone(id object.ID, changes []differ.Change, now time.Time) {
 	for _, c := range changes {
 		key := field{id, c.Path.String()}
 		was := f.fields[key]
-		if was == nil || was.until.IsZero() && now.Sub(was.last) > calm {
-			was = &fight{}
+		if was == nil || was.until.IsZero() && now.Sub(was.last) > calm || !reflect.DeepEqual(was.declared, c.Declared) {
+			was = &fight{declared: c.Declared}
 			f.fields[key] = was
 		}
 		was.undone, was.last = was.undone+1, now
@@ -78,7 +80,7 @@ func (f *Fights) News() bool {
 func (f *Fights) Truce(of finding.Finding, now time.Time) bool {
 	return !slices.ContainsFunc(changesOf(of), func(c differ.Change) bool {
 		was := f.fields[field{of.Object, c.Path.String()}]
-		return was == nil || !now.Before(was.until)
+		return was == nil || !now.Before(was.until) || !reflect.DeepEqual(was.declared, c.Declared)
 	})
 }
 
@@ -89,7 +91,7 @@ func (f *Fights) Left(of finding.Finding, now time.Time) []differ.Change {
 	for _, c := range changesOf(of) {
 		was := f.fields[field{of.Object, c.Path.String()}]
 		switch {
-		case was == nil || was.undone < rounds:
+		case was == nil || was.undone < rounds || !reflect.DeepEqual(was.declared, c.Declared):
 			left = append(left, c)
 		case now.Before(was.until):
 		case was.until.After(was.last): // the truce is over, and nobody has tried since

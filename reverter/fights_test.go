@@ -62,6 +62,26 @@ func TestFights(t *testing.T) {
 	}
 }
 
+// TestRollOuts wants one commit after the other to be rolled out: each declares another
+// value.
+func TestRollOuts(t *testing.T) {
+	t.Parallel()
+	var fights reverter.Fights
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for i := range 10 {
+		f := finding.Finding{
+			Rule: finding.DriftPending, Object: object.ID{Version: "v1", Kind: "ConfigMap", Namespace: "shop", Name: "a"},
+			Changes: []differ.Change{{Path: differ.Path{"data", "x"}, Op: differ.Modified, Declared: i, Live: i - 1}},
+		}
+		left := fights.Left(f, now)
+		if len(left) != 1 || fights.Truce(f, now) {
+			t.Fatalf("commit %d is a fight", i)
+		}
+		fights.Undone(f.Object, left, now)
+		now = now.Add(time.Second)
+	}
+}
+
 // TestRareChanges wants what is changed once a day to be no fight.
 func TestRareChanges(t *testing.T) {
 	t.Parallel()

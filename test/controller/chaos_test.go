@@ -12,9 +12,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"plumbline.dev/plumbline/gitsource/gitsourcetest"
 	"plumbline.dev/plumbline/test/testenv"
@@ -65,23 +68,10 @@ func (m *middleman) kubeconfig(t testing.TB) string {
 }
 
 // TestChaos wants the findings to be those of a fresh comparison, after random edits and
-// commits while the controller is killed, the API server and the repository go away, and
-// connections are cut.
+// commits while the controller is killed, the API server, etcd and the repository go away
+// or stand still, history is rewritten, and connections are cut.
 func TestChaos(t *testing.T) {
-	seed := *chaosSeed
-	if seed == 0 {
-		seed = rand.Uint64()
-	}
-	t.Logf("chaos: %d rounds of %d edits, seed %d", *chaosRounds, *chaosEdits, seed)
-	c := &chaos{world: prepare(t), random: rand.New(rand.NewPCG(seed, 0)), files: map[string]string{}}
-	c.admin.Kubectl(t, "create", "namespace", "chaos")
-	c.before = c.between()
-	for i := range 12 {
-		c.files[fmt.Sprintf("f%d.yaml", i)] = c.object(i, "0")
-	}
-	c.deploy(c.files)
-	c.kube = c.before.kubeconfig(t)
-	c.start()
+	c := newChaos(t, prepare(t), "chaos")
 	spec := "  git: {url: " + c.server.Repo() + ", interval: 10s}\n  scope: {namespaces: [chaos]}\n  deployer: {managers: [ci-deploy]}\n"
 	c.apply(spec)
 	c.until("True Compared", "False InSync")
@@ -93,19 +83,70 @@ func TestChaos(t *testing.T) {
 	c.writes()
 }
 
+// TestChaosInSync wants the cluster to be what git says after the same, in mode Sync, and
+// what a controller has written to be there still.
+func TestChaosInSync(t *testing.T) {
+	w := reverts(t, "synced")
+	w.kill()
+	c := newChaos(t, w, "synced")
+	c.syncs = true
+	spec := "  git: {url: " + c.server.Repo() + ", interval: 10s}\n  scope: {namespaces: [synced]}\n  deployer: {managers: [ci-deploy]}\n"
+	c.apply(spec + "  mode: Sync\n  prune: true\n  writesPerMinute: 6000\n")
+	c.until("True Compared", "False InSync")
+	for round := range *chaosRounds {
+		c.round()
+		c.agree(round, spec)
+		for i, want := range c.marks {
+			kind, name := c.which(i)
+			if got := c.admin.Kubectl(t, "-n", c.namespace, "get", kind, name, "-o", `jsonpath={.metadata.annotations.injected}`); got != want {
+				t.Errorf("round %d: the controller's mark on %s is %q, want %q", round, name, got, want)
+			}
+		}
+	}
+}
+
+// newChaos deploys what is tampered with later.
+func newChaos(t *testing.T, w *world, namespace string) *chaos {
+	t.Helper()
+	seed := *chaosSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("chaos: %d rounds of %d edits, seed %d", *chaosRounds, *chaosEdits, seed)
+	c := &chaos{world: w, namespace: namespace, random: rand.New(rand.NewPCG(seed, 0)), files: map[string]string{}, marks: map[int]string{}, deleted: map[int]int{}}
+	_, _ = c.admin.Try("", "create", "namespace", namespace) // which may be there
+	c.before = c.between()
+	for i := range 12 {
+		c.files[fmt.Sprintf("f%d.yaml", i)] = c.object(i, "0")
+	}
+	c.deploy(c.files)
+	c.commits = []string{c.repo.Commit(gitsourcetest.Commit{Files: maps.Clone(c.files)})}
+	c.kube = c.before.kubeconfig(t)
+	c.start()
+	return c
+}
+
 // chaos is a world in which things go wrong.
 type chaos struct {
 	*world
-	random *rand.Rand
-	files  map[string]string
-	before *middleman
+	namespace string
+	random    *rand.Rand
+	files     map[string]string
+	commits   []string
+	before    *middleman
+	edits     int
+	// syncs tells that what is edited is put back: no field is edited so often that it would
+	// be a fight.
+	syncs   bool
+	marks   map[int]string // that a controller has left, by object
+	deleted map[int]int    // how often
 }
 
 func (c *chaos) object(i int, value string) string {
 	if i%3 == 0 {
-		return fmt.Sprintf("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: n%d, namespace: chaos}\nspec: {replicas: 0, selector: {matchLabels: {app: n%d}}, template: {metadata: {labels: {app: n%d}}, spec: {containers: [{name: web, image: \"example.com/web:%s\"}]}}}\n", i, i, i, value)
+		return fmt.Sprintf("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: n%d, namespace: %s}\nspec: {replicas: 0, selector: {matchLabels: {app: n%d}}, template: {metadata: {labels: {app: n%d}}, spec: {containers: [{name: web, image: \"example.com/web:%s\"}]}}}\n", i, c.namespace, i, i, value)
 	}
-	return fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: n%d, namespace: chaos}\ndata: {key: %q}\n", i, value)
+	return fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: n%d, namespace: %s}\ndata: {key: %q}\n", i, c.namespace, value)
 }
 
 // round edits at random, and has something go wrong meanwhile.
@@ -119,15 +160,24 @@ func (c *chaos) round() {
 	}
 	c.before.down.Store(false)
 	c.down.Store(false)
+	c.slow.Store(false)
 	if !c.runs() {
 		c.start()
 	}
 }
 
+// which is the kind and the name of an object.
+func (c *chaos) which(i int) (kind, name string) {
+	if i%3 == 0 {
+		return "deployment", fmt.Sprintf("n%d", i)
+	}
+	return "configmap", fmt.Sprintf("n%d", i)
+}
+
 // fail has something go wrong, or be well again.
 func (c *chaos) fail() {
 	c.Helper()
-	switch c.random.IntN(6) {
+	switch c.random.IntN(9) {
 	case 0:
 		c.kill()
 		c.start()
@@ -138,38 +188,91 @@ func (c *chaos) fail() {
 		c.before.CloseClientConnections()
 	case 3:
 		c.down.Store(true)
+	case 4:
+		c.slow.Store(true)
+	case 5:
+		c.pause("etcd")
+	case 6:
+		c.pause("kube-apiserver")
 	default:
 		c.before.down.Store(false)
 		c.down.Store(false)
+		c.slow.Store(false)
 	}
 }
 
-// edit is a person's, the deployer's or a commit.
+// pause stops a component of the control plane for a while.
+func (c *chaos) pause(component string) {
+	c.Helper()
+	out, err := exec.Command("ps", "-A", "-o", "pid=,args=").Output()
+	if err != nil {
+		c.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		if len(words) < 2 || words[1] != component || !strings.Contains(line, env.Dir) {
+			continue
+		}
+		pid, err := strconv.Atoi(words[0])
+		if err != nil {
+			c.Fatal(err)
+		}
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			c.Fatal(err)
+		}
+		<-time.After(time.Duration(c.random.IntN(3000)) * time.Millisecond)
+		if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+			c.Fatal(err)
+		}
+		return
+	}
+	c.Fatalf("%s does not run", component)
+}
+
+// edit is a person's, the deployer's, a controller's or a commit.
 func (c *chaos) edit() {
 	c.Helper()
+	c.edits++
 	i, value := c.random.IntN(12), fmt.Sprint(c.random.IntN(5))
-	kind := "configmap"
-	if i%3 == 0 {
-		kind = "deployment"
+	label := "by"
+	if c.syncs {
+		label, value = fmt.Sprintf("by-%d", c.edits), fmt.Sprint(c.edits)
 	}
-	name := fmt.Sprintf("n%d", i)
-	try := func(stdin string, args ...string) { _, _ = c.admin.Try(stdin, args...) } // what is not there cannot be edited
-	switch c.random.IntN(8) {
+	kind, name := c.which(i)
+	try := func(stdin string, args ...string) bool {
+		_, err := c.admin.Try(stdin, args...)
+		return err == nil // what is not there cannot be edited
+	}
+	file := fmt.Sprintf("f%d.yaml", i)
+	switch c.random.IntN(10) {
 	case 0:
-		try("", "-n", "chaos", "label", "--overwrite", kind, name, "by=hand"+value, "--field-manager=kubectl-label")
+		try("", "-n", c.namespace, "label", "--overwrite", kind, name, label+"=hand"+value, "--field-manager=kubectl-label")
 	case 1:
-		try("", "-n", "chaos", "label", kind, name, "by-", "--field-manager=kubectl-label")
+		try("", "-n", c.namespace, "label", kind, name, label+"-", "--field-manager=kubectl-label")
 	case 2:
-		try("", "-n", "chaos", "delete", kind, name)
+		if c.syncs && c.deleted[i] == 2 {
+			return
+		}
+		if try("", "-n", c.namespace, "delete", kind, name) {
+			delete(c.marks, i)
+			c.deleted[i]++
+		}
 	case 3:
-		try("", "-n", "chaos", "create", "configmap", "rogue-"+value)
+		try("", "-n", c.namespace, "create", "configmap", "rogue-"+value)
 	case 4:
-		try("", "-n", "chaos", "delete", "configmap", "rogue-"+value)
+		try("", "-n", c.namespace, "delete", "configmap", "rogue-"+value)
 	case 5, 6:
-		try(c.files[fmt.Sprintf("f%d.yaml", i)], "apply", "--server-side", "--force-conflicts", "--field-manager=ci-deploy", "-f", "-")
+		try(c.files[file], "apply", "--server-side", "--force-conflicts", "--field-manager=ci-deploy", "-f", "-")
+	case 7:
+		if try("", "-n", c.namespace, "annotate", "--overwrite", kind, name, "injected="+value, "--field-manager=cert-manager-cainjector") {
+			c.marks[i] = value
+		}
+	case 8: // history is rewritten
+		c.repo.SetRef("refs/heads/main", c.commits[max(0, len(c.commits)-2)])
+		fallthrough
 	default:
-		c.files[fmt.Sprintf("f%d.yaml", i)] = c.object(i, value)
-		c.repo.Commit(gitsourcetest.Commit{Files: maps.Clone(c.files)})
+		c.files[file] = c.object(i, value)
+		c.commits = append(c.commits, c.repo.Commit(gitsourcetest.Commit{Files: maps.Clone(c.files)}))
 	}
 }
 
@@ -185,7 +288,7 @@ func (c *chaos) agree(round int, spec string) {
 	var want, got, held []string
 	if !testenv.Poll(within, func() bool {
 		want, got, held = c.fresh(file), c.told(), c.held()
-		return slices.Equal(want, got) && slices.Equal(want, held)
+		return slices.Equal(want, got) && slices.Equal(want, held) && (!c.syncs || len(want) == 0)
 	}) {
 		c.Fatalf("round %d: a fresh comparison finds\n  %s\nthe controller\n  %s\nand the cluster holds\n  %s", round, strings.Join(want, "\n  "), strings.Join(got, "\n  "), strings.Join(held, "\n  "))
 	}

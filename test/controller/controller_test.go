@@ -47,6 +47,7 @@ type world struct {
 	repo      *gitsourcetest.Repo
 	server    *gitsourcetest.Server
 	down      atomic.Bool // the server answers nobody
+	slow      atomic.Bool // it takes its time
 	log       *syncBuffer // of all that have run
 	kube      string      // by which it reaches the API server
 	metrics   string      // address
@@ -71,7 +72,13 @@ func install(t testing.TB) *world {
 func prepare(t testing.TB) *world {
 	t.Helper()
 	w := &world{TB: t, admin: env.User(t, "admin", "system:masters"), repo: gitsourcetest.NewRepo(t)}
-	w.server = gitsourcetest.Serve(t, w.repo, gitsourcetest.ServerOptions{Intercept: func(answer http.ResponseWriter, _ *http.Request) bool {
+	w.server = gitsourcetest.Serve(t, w.repo, gitsourcetest.ServerOptions{Intercept: func(answer http.ResponseWriter, r *http.Request) bool {
+		if w.slow.Load() {
+			select {
+			case <-time.After(2 * time.Second):
+			case <-r.Context().Done():
+			}
+		}
 		if w.down.Load() {
 			http.Error(answer, "down for maintenance", http.StatusServiceUnavailable)
 		}
