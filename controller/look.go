@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"path"
 	"reflect"
@@ -55,6 +56,8 @@ type kept struct {
 	snapshot  *gitsource.Snapshot
 	fetched   time.Time
 	rendering *render.Rendering
+	compared  string // the commit that was compared last
+	was       string // the one before that, until somebody has looked what became of it
 	board     *board
 
 	// pass is the last whole one, of a Baseline's generation and a request for it; nil
@@ -139,6 +142,9 @@ func (r *reconciler) look(ctx context.Context, b *v1alpha1.Baseline) outcome {
 	case k.pass == nil: // and it is not time to try again
 	case due:
 		k.last = r.poll(ctx, b, k, pass)
+	}
+	if k.was != "" {
+		r.tellRewritten(ctx, b, k)
 	}
 	if k.pass != nil && len(changed.ids) > 0 && k.passed.Before(now) {
 		k.last = k.update(ctx, changed)
@@ -231,6 +237,9 @@ func reachable(address string) error {
 func (r *reconciler) compare(ctx context.Context, b *v1alpha1.Baseline, k *kept, pass *inspect.Pass) outcome {
 	k.generation, k.requested = b.Generation, b.Annotations[v1alpha1.AnnotationRequested]
 	if from := (origin{pass.Spec.Git, pass.Spec.Verify}); !reflect.DeepEqual(from, k.from) {
+		if k.compared, k.was = "", ""; k.from == (origin{}) && b.Status.ObservedGeneration == b.Generation {
+			k.compared = b.Status.Commit // by the process before
+		}
 		k.from, k.snapshot, k.rendering = from, nil, nil // is another repository's, or counted by other rules
 	}
 	o := r.fetch(ctx, b, k, pass.Spec)
@@ -262,6 +271,10 @@ func (r *reconciler) fetch(ctx context.Context, b *v1alpha1.Baseline, k *kept, s
 	}
 	o := outcome{whole: true}
 	if err == nil {
+		if k.compared != "" && k.compared != k.snapshot.Commit {
+			k.was = k.compared
+		}
+		k.compared = k.snapshot.Commit
 		return o
 	}
 	o.failure, o.reason = err, v1alpha1.ReasonGit
@@ -269,6 +282,25 @@ func (r *reconciler) fetch(ctx context.Context, b *v1alpha1.Baseline, k *kept, s
 		o.failure = fmt.Errorf("%w; what follows is of commit %s, the newest on %s", err, k.snapshot.Commit, k.fetched.UTC().Format(time.RFC3339))
 	}
 	return o
+}
+
+// tellRewritten tells of a history that does not lead back to the commit before: somebody
+// has pushed by force.
+func (r *reconciler) tellRewritten(ctx context.Context, b *v1alpha1.Baseline, k *kept) {
+	was := k.was
+	k.was = ""
+	if !strings.HasPrefix(k.snapshot.Ref, "refs/heads/") {
+		return // of tags nobody expects it
+	}
+	remote := k.remote
+	remote.Depth = lag + 1
+	leads, known, err := gitsource.LeadsBack(ctx, remote, was)
+	if err != nil || leads || !known { // a repository that does not answer is told of anyway
+		return
+	}
+	text := fmt.Sprintf("the history was rewritten: commit %s, which was compared before, does not lead to %s", was, k.snapshot.Commit)
+	r.log.Warn("history rewritten", "namespace", b.Namespace, "baseline", b.Name, "before", was, "commit", k.snapshot.Commit)
+	r.events.Eventf(b, nil, corev1.EventTypeWarning, "HistoryRewritten", "Fetch", "%s", text)
 }
 
 // whole renders and compares all.
@@ -353,6 +385,9 @@ func (k *kept) fetch(ctx context.Context) error {
 func (k *kept) render(ctx context.Context, pass *inspect.Pass) error {
 	remote := k.remote
 	pass.Snapshot = k.snapshot
+	if _, err := fs.Stat(k.snapshot.FS(), pass.Path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s has no directory %s: it was moved or removed, or never was: see spec.git.path", k.snapshot, pass.Path)
+	}
 	rendering, err := render.Update(ctx, k.rendering, k.snapshot, pass.Path, render.Options{})
 	if err == nil {
 		k.rendering = rendering

@@ -113,3 +113,39 @@ func (l *lockedStore) EncodedObjectSize(h plumbing.Hash) (int64, error) {
 	defer l.mu.Unlock()
 	return l.EncodedObjectStorer.EncodedObjectSize(h)
 }
+
+// LeadsBack tells whether the history of the commit that opts names leads back to another
+// commit, by any of its parents. It is not known where the history is longer than
+// opts.Depth says.
+func LeadsBack(ctx context.Context, opts Options, to string) (leads, known bool, err error) {
+	newest, err := Fetch(ctx, opts, nil)
+	if err != nil {
+		return false, false, err
+	}
+	source, ok := newest.source.(*repositorySource)
+	if !ok {
+		return false, false, errors.New("only of a repository that is fetched")
+	}
+	known = true
+	seen := map[plumbing.Hash]bool{}
+	for next := []plumbing.Hash{plumbing.NewHash(newest.Commit)}; len(next) > 0 && ctx.Err() == nil; next = next[1:] {
+		hash := next[0]
+		if seen[hash] {
+			continue
+		}
+		seen[hash] = true
+		if hash.String() == to {
+			return true, true, nil
+		}
+		commit, err := object.GetCommit(source.fetch.store, hash)
+		switch {
+		case errors.Is(err, plumbing.ErrObjectNotFound) && source.fetch.shallow:
+			known = false // it ends here
+		case err != nil:
+			return false, false, err
+		default:
+			next = append(next, commit.ParentHashes...)
+		}
+	}
+	return false, known, ctx.Err()
+}

@@ -315,6 +315,29 @@ func TestController(t *testing.T) {
 		}
 	}
 
+	// A directory that is gone is said to be, and so is a history that was rewritten; a
+	// commit on top of another is not.
+	rewritten := func() int { return strings.Count(w.log.String(), `"msg":"history rewritten"`) }
+	if rewritten() > 0 {
+		t.Error("a new commit is taken for a rewritten history")
+	}
+	w.apply(strings.Replace(git(""), "interval:", "path: gone, interval:", 1))
+	if b = w.until("False RenderFailed", "Unknown NotCompared"); !strings.Contains(fmt.Sprint(b.Status.Conditions), "has no directory gone") {
+		t.Errorf("the conditions are %+v", b.Status.Conditions)
+	}
+	w.apply(git(""))
+	w.until("True Compared", "False InSync")
+	w.repo.SetRef("refs/heads/main", first)
+	second = w.repo.Commit(gitsourcetest.Commit{Message: "instead", Files: map[string]string{"a.yaml": configMap("a", "3"), "b.yaml": configMap("b", "1")}})
+	w.look()
+	if b = w.until("True Compared", "False InSync"); b.Status.Commit != second {
+		t.Errorf("the status is %+v", b.Status)
+	}
+	if !testenv.Poll(within, func() bool { return rewritten() == 1 }) {
+		t.Errorf("a rewritten history is told %d times", rewritten())
+	}
+	w.eventually("1", "-n", system, "get", "events.events.k8s.io", "-o", `go-template={{range .items}}{{if eq .reason "HistoryRewritten"}}1{{end}}{{end}}`)
+
 	// A repository that is gone is said to be, and the last good commit still counts.
 	w.down.Store(true)
 	w.admin.Kubectl(t, "-n", "shop", "delete", "configmap", "b")
