@@ -51,8 +51,8 @@ type Result struct {
 	Objects []object.Object
 	// Refused tells for each want why it was not done; nil where it was.
 	Refused []error
-	// Dependents are the directories of kustomizations that build on the directory, and
-	// change with it.
+	// Dependents are the files of kustomizations that build on the directory, and change
+	// with it.
 	Dependents []string
 }
 
@@ -91,14 +91,42 @@ type want struct {
 
 // way is an edit that may meet a want. It returns the files that it changes, given all
 // files as they are.
-type way func(fsys fs.FS) (map[string][]byte, error)
+type way struct {
+	edit func(fsys fs.FS) (map[string][]byte, error)
+	// decides says that where this comes to nothing, no later way leads anywhere.
+	decides bool
+}
 
 // errNotHere says that a way does not lead to the value.
 var errNotHere = errors.New("the value does not stand there")
 
-// errOverruled says that an edit comes to nothing: another place has the last word. Of
-// several reasons it tells the least.
-var errOverruled = errors.New("git would still say something else")
+// overruledError says that an edit comes to nothing: another place has the last word.
+type overruledError struct {
+	by object.Position
+	// entirely says that what is declared stays as it was.
+	entirely bool
+}
+
+func (e *overruledError) Error() string {
+	return fmt.Sprintf("git would still say something else: %s decides", e.by)
+}
+
+// errNotRendered says that with an edit nothing can be rendered.
+var errNotRendered = errors.New("with the edit the directory cannot be rendered")
+
+// tells ranks reasons by what they tell.
+func tells(reason error) int {
+	overruled := new(overruledError)
+	switch {
+	case reason == nil:
+		return 0
+	case errors.Is(reason, errNotRendered):
+		return 1
+	case errors.As(reason, &overruled):
+		return 2
+	}
+	return 3
+}
 
 // adoption is one run of Adopt.
 type adoption struct {
@@ -164,7 +192,7 @@ func (a *adoption) settle(group []int) {
 // firstWay goes the first way that is open.
 func (a *adoption) firstWay(i int, files map[string][]byte) bool {
 	for _, way := range a.wants[i].ways {
-		edits, err := way(overlaid(a.repo.fsys, files))
+		edits, err := way.edit(overlaid(a.repo.fsys, files))
 		if err == nil {
 			maps.Copy(files, edits)
 			return true
@@ -178,7 +206,7 @@ func (a *adoption) single(i int) error {
 	var reason error
 	for _, way := range a.wants[i].ways {
 		files := maps.Clone(a.files)
-		edits, err := way(overlaid(a.repo.fsys, files))
+		edits, err := way.edit(overlaid(a.repo.fsys, files))
 		if errors.Is(err, errNotHere) {
 			continue
 		}
@@ -189,8 +217,12 @@ func (a *adoption) single(i int) error {
 		if err == nil {
 			return nil
 		}
-		if reason == nil || errors.Is(reason, errOverruled) {
+		if tells(err) > tells(reason) {
 			reason = err
+		}
+		overruled := new(overruledError)
+		if errors.As(err, &overruled) && overruled.entirely && way.decides && isKustomization(overruled.by.File) {
+			break
 		}
 	}
 	switch closed := a.repo.closed(a.wants[i].Object); {

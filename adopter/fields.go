@@ -129,7 +129,7 @@ func (w *want) inLiterals(entry any) (any, error) {
 
 // inGeneratedFile edits the file of which a generator makes a key of a ConfigMap.
 func (a *adoption) inGeneratedFile(w *want, d document, list string, i int) way {
-	return func(fsys fs.FS) (map[string][]byte, error) {
+	return way{edit: func(fsys fs.FS) (map[string][]byte, error) {
 		key, ok := w.dataKey()
 		value, isText := w.wanted().(string)
 		v, err := d.content(fsys)
@@ -159,7 +159,7 @@ func (a *adoption) inGeneratedFile(w *want, d document, list string, i int) way 
 			return map[string][]byte{from: []byte(value)}, nil
 		}
 		return nil, errNotHere
-	}
+	}}
 }
 
 // pointerTo spells a path as a JSON pointer into an object, in which list items have

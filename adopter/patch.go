@@ -42,7 +42,7 @@ func (a *adoption) patching(w *want, o object.Object) []way {
 // names returns by which names a patch may call an object, the likeliest first.
 func (a *adoption) names(o object.Object) []name {
 	names := []name{{o.ID.Name, o.ID.Namespace}, {o.ID.Name, ""}}
-	if v, err := a.declaring0(o); err == nil {
+	if v, err := a.declaration(o); err == nil {
 		m, _ := v.(map[string]any)
 		metadata, _ := m["metadata"].(map[string]any)
 		called, _ := metadata["name"].(string)
@@ -67,8 +67,8 @@ func (a *adoption) names(o object.Object) []name {
 	return once
 }
 
-// declaring0 returns the declaring document as it was before anything was done.
-func (a *adoption) declaring0(o object.Object) (any, error) {
+// declaration returns the declaring document as it was before anything was done.
+func (a *adoption) declaration(o object.Object) (any, error) {
 	d, err := documentAt(a.repo.fsys, o.Origin.Position)
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func generatorName(fsys fs.FS, file, list string, i int) string {
 
 // mergePatch adds the change to a strategic merge patch in a file of its own.
 func (a *adoption) mergePatch(w *want, o object.Object, overlay string, called name) way {
-	return func(fsys fs.FS) (map[string][]byte, error) {
+	return way{decides: true, edit: func(fsys fs.FS) (map[string][]byte, error) {
 		metadata := map[string]any{"name": called.name}
 		if called.namespace != "" {
 			metadata["namespace"] = called.namespace
@@ -109,7 +109,7 @@ func (a *adoption) mergePatch(w *want, o object.Object, overlay string, called n
 			return nil, err
 		}
 		return a.listed(fsys, overlay, file, rewrite.Encode(patch), map[string]any{"path": path.Base(file)})
-	}
+	}}
 }
 
 // named returns what a patch is for.
@@ -137,7 +137,7 @@ func (w *want) inMergePatch(patch map[string]any) (any, error) {
 
 // jsonPatch adds the change to a JSON patch in a file of its own.
 func (a *adoption) jsonPatch(w *want, o object.Object, overlay string, called name) way {
-	return func(fsys fs.FS) (map[string][]byte, error) {
+	return way{edit: func(fsys fs.FS) (map[string][]byte, error) {
 		operations, err := w.operations(a.now[o.ID].Content)
 		if err != nil {
 			return nil, err
@@ -161,7 +161,7 @@ func (a *adoption) jsonPatch(w *want, o object.Object, overlay string, called na
 			target["namespace"] = called.namespace
 		}
 		return a.listed(fsys, overlay, file, rewrite.Encode(operations), map[string]any{"path": path.Base(file), "target": target})
-	}
+	}}
 }
 
 // operations are those of a JSON patch that make of an object what is wanted. Each index

@@ -1,7 +1,6 @@
 package adopter
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -35,7 +34,7 @@ type repository struct {
 	// foreign are the files that kustomizations take which the rendering does not pass,
 	// and one of these.
 	foreign map[string]string
-	// dependents are the kustomizations that build on a root.
+	// dependents are the files of kustomizations that build on a root.
 	dependents []string
 }
 
@@ -78,9 +77,9 @@ func (r *repository) takes(k string) {
 	for name := range seen {
 		switch {
 		case slices.Contains(r.roots, name):
-			r.dependents = append(r.dependents, k)
+			r.dependents = append(r.dependents, r.kustomizations[k])
 		case r.foreign[name] == "":
-			r.foreign[name] = k
+			r.foreign[name] = r.kustomizations[k]
 		}
 	}
 }
@@ -181,7 +180,7 @@ func (r *repository) closed(o object.Object) error {
 	if err == nil || r.overlay(o) != "" {
 		return nil
 	}
-	return errors.Join(fmt.Errorf("%w, and no kustomization of %s could patch it", err, r.dir))
+	return fmt.Errorf("%w, and %s has no kustomization that could patch it", err, r.dir)
 }
 
 // kustomization returns the file of a directory's kustomization and what it says.

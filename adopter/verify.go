@@ -21,7 +21,7 @@ func (a *adoption) verify(files map[string][]byte, group []int) error {
 		return a.ctx.Err()
 	}
 	if count(err) > a.faults || len(result.Objects) == 0 {
-		return fmt.Errorf("with the edit the directory cannot be rendered: %w", err)
+		return fmt.Errorf("%w: %w", errNotRendered, err)
 	}
 	after := byID(result.Objects)
 	wants := map[object.ID][]*want{}
@@ -57,7 +57,9 @@ func (a *adoption) holds(w *want, after map[object.ID]object.Object) error {
 	case w.What == Declare && !rewrite.Same(o.Content, w.Object.Content):
 		return fmt.Errorf("the kustomization would change it: %s", firstDifference(w.Object.Content, o.Content))
 	case w.What == Field && !w.met(o.Content):
-		return fmt.Errorf("%w: %s decides", errOverruled, render.Position(a.repo.fsys, w.Object, w.Change.Path))
+		was, had := valueAt(a.before[w.Object.ID].Content, w.Change.Path)
+		is, has := valueAt(o.Content, w.Change.Path)
+		return &overruledError{render.Position(a.repo.fsys, w.Object, w.Change.Path), had == has && rewrite.Same(was, is)}
 	}
 	return nil
 }

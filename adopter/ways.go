@@ -42,7 +42,7 @@ func (a *adoption) ways(w *want) []way {
 
 // way is the edit of the document by f.
 func (d document) way(f func(any) (any, error)) way {
-	return func(fsys fs.FS) (map[string][]byte, error) { return d.edit(fsys, f) }
+	return way{edit: func(fsys fs.FS) (map[string][]byte, error) { return d.edit(fsys, f) }}
 }
 
 // atOrigin edits the declaring document, or the generator.

@@ -13,7 +13,7 @@ import (
 
 // declaring writes an object into a file of its own, and names that in the kustomization.
 func (a *adoption) declaring(w *want) []way {
-	return []way{func(fsys fs.FS) (map[string][]byte, error) {
+	return []way{{edit: func(fsys fs.FS) (map[string][]byte, error) {
 		file := path.Join(a.repo.dir, fileName("", w.Object.ID)+".yaml")
 		edits := map[string][]byte{file: rewrite.Encode(w.Object.Content)}
 		if a.repo.kustomizations[a.repo.dir] == "" {
@@ -23,7 +23,7 @@ func (a *adoption) declaring(w *want) []way {
 			return edits, nil
 		}
 		return a.inList(fsys, a.repo.dir, "resources", path.Base(file), edits)
-	}}
+	}}}
 }
 
 // withdrawing takes the declaring document away, or has the overlay leave it out.
@@ -35,7 +35,7 @@ func (a *adoption) withdrawing(w *want) []way {
 	w.Object = o
 	var ways []way
 	if d, err := documentAt(a.repo.fsys, o.Origin.Position); err == nil && a.repo.editable(o.Origin.File) == nil && !isKustomization(o.Origin.File) {
-		ways = append(ways, func(fsys fs.FS) (map[string][]byte, error) {
+		ways = append(ways, way{edit: func(fsys fs.FS) (map[string][]byte, error) {
 			// Earlier documents of the file may be gone by now.
 			now, err := a.refound(fsys, d)
 			if err != nil {
@@ -47,7 +47,7 @@ func (a *adoption) withdrawing(w *want) []way {
 				return edits, err
 			}
 			return edits, a.unlist(fsys, d.file, edits)
-		})
+		}})
 	}
 	return append(ways, a.patching(w, o)...)
 }

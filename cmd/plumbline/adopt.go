@@ -103,12 +103,8 @@ func newAdoptCommand(s streams) *cobra.Command {
 	o.compare.declared.addFlags(f)
 	f.StringVar(&o.compare.live, "live", "", "`file` with the live objects instead of a cluster, as kubectl get -o yaml --show-managed-fields writes it")
 	f.StringArrayVar(&o.compare.deployers, "deployer", nil, "field `manager` whose writes carry out what git says; may be repeated (default: well-known deployment tools)")
-	connection := pflag.NewFlagSet("connection", pflag.ContinueOnError)
-	o.compare.kube.AddFlags(connection)
 	_ = f.MarkHidden("blame")
-	c.Flags().AddFlagSet(f)
-	c.Flags().AddFlagSet(connection)
-	c.SetUsageFunc(usage(f, connection))
+	complete(c, f, o.compare.kube, nil)
 	return c
 }
 
@@ -169,28 +165,15 @@ type leftover struct {
 }
 
 // compared makes the comparison, and chooses.
-func (o adoptOptions) compared(ctx context.Context, progress *progress) (*adoption, error) {
-	flags, err := o.compare.rules()
-	if err != nil {
-		return nil, err
-	}
-	progress.say("reading what git declares")
+func (o *adoptOptions) compared(ctx context.Context, progress *progress) (*adoption, error) {
 	a := new(adoption)
-	if a.declared, err = o.compare.declared.load(ctx); err != nil {
+	var err error
+	if a.declared, a.pass, err = o.compare.compile(ctx, progress); err != nil {
 		return nil, err
 	}
-	options, err := a.declared.apply(flags)
-	if err != nil {
-		return nil, err
+	if !o.choice.rogue {
+		a.pass.Audit = nil
 	}
-	var rules *audit.Rules
-	if o.choice.rogue {
-		if rules, err = a.declared.rules(options, o.compare.cacheDir()); err != nil {
-			return nil, err
-		}
-	}
-	a.pass = a.declared.pass(options, rules)
-	a.pass.Say = progress.say
 	if len(a.pass.Objects) == 0 {
 		return nil, a.pass.Err
 	}
@@ -201,7 +184,7 @@ func (o adoptOptions) compared(ctx context.Context, progress *progress) (*adopti
 		a.report, err = a.pass.Report(ctx, a.live)
 	}
 	if err == nil {
-		err = a.choose(ctx, o)
+		err = a.choose(ctx, *o)
 	}
 	if err != nil {
 		return nil, errors.Join(err, a.file.Close())
@@ -351,7 +334,6 @@ func (o adoptOptions) deliver(ctx context.Context, s streams, a *adoption) error
 	files := a.result.Files
 	switch {
 	case len(files) == 0:
-		return nil
 	case o.branch != "":
 		commit, err := a.declared.snapshot.Branch(ctx, gitsource.NewBranch{
 			Name: o.branch, Message: a.message(), Files: files, Time: now(),
@@ -368,6 +350,9 @@ func (o adoptOptions) deliver(ctx context.Context, s streams, a *adoption) error
 	patch, err := gitsource.Patch(a.declared.snapshot.FS(), files)
 	if err != nil {
 		return fmt.Errorf("making the patch: %w", err)
+	}
+	if name := adopter.Exposed(a.declared.snapshot.FS(), patch); name != "" {
+		return fmt.Errorf("making the patch: it would show values of a Secret that stand beside the edit in %s: use --write or --branch, which print nothing of it", name)
 	}
 	if _, err := s.out.Write(patch); err != nil {
 		return fmt.Errorf("writing the patch: %w", err)

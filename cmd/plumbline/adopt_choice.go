@@ -193,9 +193,9 @@ func (a *adoption) tell(w io.Writer, left []leftover) int {
 	for _, name := range done {
 		fmt.Fprintln(w, "  "+name)
 	}
-	for _, dir := range a.result.Dependents {
+	for _, file := range a.result.Dependents {
 		if len(done) > 0 {
-			fmt.Fprintf(w, "note: the kustomization in %s builds on this directory, and changes with it\n", dir)
+			fmt.Fprintf(w, "note: %s builds on this directory, and changes with it\n", file)
 		}
 	}
 	tellLeft(w, "could not be adopted:", left)

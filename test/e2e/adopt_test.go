@@ -93,6 +93,11 @@ func TestAdoptOverlay(t *testing.T) {
 		t.Errorf("printing a patch has changed the work tree:\n%s", status)
 	}
 
+	fetched := run(t, person.Kubeconfig, "adopt", "--git", "file://"+dir, "--path", "overlays/prod")
+	if fetched.code != 0 || fetched.stdout != printed.stdout {
+		t.Errorf("exit %d, want of the repository the patch of its checkout:\n%s%s", fetched.code, fetched.stdout, fetched.stderr)
+	}
+
 	r := run(t, person.Kubeconfig, "adopt", prod, "--branch", "adopted")
 	if r.code != 0 || r.stdout != "" || !strings.Contains(r.stderr, "adopted") {
 		t.Fatalf("exit %d:\n%s%s", r.code, r.stdout, r.stderr)
@@ -147,6 +152,10 @@ func TestAdoptChoice(t *testing.T) {
 	if r.code != 2 || !strings.Contains(r.stderr, "plumbline diff") {
 		t.Errorf("exit %d:\n%s%s", r.code, r.stdout, r.stderr)
 	}
+	r = run(t, person.Kubeconfig, append(args, "--fingerprint", "0000000000000000")...)
+	if r.code != 2 || !strings.Contains(r.stderr, "--fingerprint") {
+		t.Errorf("exit %d:\n%s%s", r.code, r.stdout, r.stderr)
+	}
 	r = run(t, person.Kubeconfig, append(args, "--write")...)
 	if r.code != 1 || !strings.Contains(r.stderr, "values of Secrets are never written to git") {
 		t.Errorf("exit %d:\n%s%s", r.code, r.stdout, r.stderr)
@@ -191,6 +200,23 @@ func TestAdoptWhole(t *testing.T) {
 			t.Errorf("%s: %v\n%s", name, err, text)
 		}
 	}
+}
+
+// TestAdoptBesideASecret wants a patch that would show a Secret's value to be refused, and
+// the edit to be made all the same.
+func TestAdoptBesideASecret(t *testing.T) {
+	const ns = "adopt-beside"
+	value := keepSecret("a-value-that-stands-in-git")
+	dir := deployed(t, ns, map[string]string{"all.yaml": configMap("", "a", "1") + "---\nstringData: {key: " + value + "}\napiVersion: v1\nkind: Secret\nmetadata: {name: key}\n"})
+	admin(t).Kubectl(t, "-n", ns, "patch", "configmap", "a", "--field-manager=kubectl-edit", "-p", `{"data":{"key":"2"}}`)
+	if r := run(t, admin(t).Kubeconfig, "adopt", dir, "-n", ns); r.code != 2 || r.stdout != "" || !strings.Contains(r.stderr, "--write") {
+		t.Errorf("exit %d:\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if r := run(t, admin(t).Kubeconfig, "adopt", dir, "-n", ns, "--write"); r.code != 0 {
+		t.Errorf("exit %d:\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	report, r := diff(t, admin(t).Kubeconfig, dir, "-n", ns)
+	clean(t, report, r)
 }
 
 // TestAdoptUsage wants wrong uses to be refused in one line that says what to do.
