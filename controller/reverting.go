@@ -30,6 +30,8 @@ const (
 	atOnce = 20
 	// tryAgain is when what failed is tried again at first, and longestTry at most.
 	tryAgain, longestTry = 30 * time.Second, time.Hour
+	// waitFor is how soon what waits for others is looked at again.
+	waitFor = 5 * time.Second
 )
 
 // reverting undoes what a Baseline says to undo. What is to be written is decided on what
@@ -42,6 +44,10 @@ type reverting struct {
 	failed  map[object.ID]failure
 	limit   *rate.Limiter
 	due     time.Time // the next; zero for none
+	// seen are the objects that were looked at and about which there was nothing to do, until
+	// they change: so that the others get their turn.
+	seen    map[object.ID]bool
+	waiting bool // some of these wait for others
 
 	plans []plan        // that wait for the repository's word
 	asked chan question // nil unless it is asked
@@ -96,7 +102,7 @@ func (r *reconciler) revert(ctx context.Context, b *v1alpha1.Baseline, k *kept) 
 	if answer, ok := v.answer(); ok {
 		switch {
 		case answer.err != nil:
-			v.due = time.Now().Add(tryAgain)
+			v.seen, v.due = nil, time.Now().Add(tryAgain)
 		case answer.commit != k.snapshot.Commit:
 			k.due = time.Time{} // the poll decides
 		default:
@@ -146,8 +152,9 @@ func (v *reverting) answer() (question, bool) {
 	}
 }
 
-// cancel forgets what was to be written.
+// cancel forgets what was to be written, and what there was nothing to do about.
 func (v *reverting) cancel() {
+	v.seen = nil
 	if v.asked != nil {
 		v.stop()
 		v.asked = nil
@@ -161,7 +168,7 @@ func (k *kept) candidates(now time.Time) []finding.Finding {
 	var all []finding.Finding
 	for _, f := range k.last.report.Findings {
 		switch {
-		case now.Before(k.reverting.failed[f.Object].until), k.reverting.fights.Truce(f, now):
+		case k.reverting.seen[f.Object], now.Before(k.reverting.failed[f.Object].until), k.reverting.fights.Truce(f, now):
 		case reverter.Undoes(f.Rule, k.rollsOut()), k.prunes(f):
 			all = append(all, f)
 		}
@@ -181,47 +188,55 @@ func (k *kept) prunes(f finding.Finding) bool {
 
 // plan looks at a few of the objects anew, and returns what to do about them.
 func (k *kept) plan(ctx context.Context, candidates []finding.Finding) []plan {
-	var plans []plan
+	v := &k.reverting
 	var declared []object.ID
 	var rogues []finding.Finding
 	for _, f := range candidates {
 		switch {
 		case len(declared)+len(rogues) >= atOnce:
-			k.reverting.due = time.Now() // there is more
+			v.due = time.Now() // there is more
 		case f.Rule == finding.RogueObject:
 			rogues = append(rogues, f)
 		case !slices.Contains(declared, f.Object):
 			declared = append(declared, f.Object)
 		}
 	}
-	live := fresh{k.view, k.view.Cluster}
-	if len(declared) > 0 {
-		assessments, err := k.pass.Look(ctx, live, declared)
-		if err != nil && assessments == nil {
-			return nil
+	plans := k.restoreAll(ctx, declared)
+	for _, f := range rogues {
+		if p := k.remove(ctx, f); p != nil {
+			plans = append(plans, *p)
 		}
-		for _, a := range assessments {
-			plans = k.add(plans, k.restore(ctx, live, a))
-		}
-		slices.SortStableFunc(plans, func(a, b plan) int { return reverter.Compare(a.id, b.id) })
+	}
+	if v.seen == nil {
+		v.seen = map[object.ID]bool{}
 	}
 	for _, f := range rogues {
-		if !k.rollsOut() && k.pass.WasDeclared(ctx, f.Object) {
-			continue // the deployer has not deleted it yet
-		}
-		if undo := k.reverting.fights.Left(f, time.Now()); len(undo) > 0 {
-			plans = k.add(plans, remove(ctx, live, f, undo))
-		}
+		v.seen[f.Object] = true
+	}
+	for _, id := range declared {
+		v.seen[id] = true
+	}
+	if v.due.IsZero() && v.waiting {
+		v.seen, v.waiting, v.due = nil, false, time.Now().Add(waitFor)
 	}
 	return plans
 }
 
-// add adds a plan, if there is one.
-func (k *kept) add(plans []plan, p *plan) []plan {
-	if p == nil {
-		return plans
+// restoreAll plans to put objects back, what others need first.
+func (k *kept) restoreAll(ctx context.Context, declared []object.ID) []plan {
+	if len(declared) == 0 {
+		return nil
 	}
-	return append(plans, *p)
+	live := fresh{k.view, k.view.Cluster}
+	assessments, _ := k.pass.Look(ctx, live, declared) // what it had to do without was told of
+	var plans []plan
+	for _, a := range assessments {
+		if p := k.restore(ctx, live, a); p != nil {
+			plans = append(plans, *p)
+		}
+	}
+	slices.SortStableFunc(plans, func(a, b plan) int { return reverter.Compare(a.id, b.id) })
+	return plans
 }
 
 // restore plans to put an object back; nil where there is nothing to do about it.
@@ -252,7 +267,7 @@ func (k *kept) restore(ctx context.Context, live fresh, a assess.Assessment) *pl
 		p.what = paths(c.Changes)
 	}
 	if err := k.ready(ctx, live, a.Declared); err != nil {
-		v.due = now.Add(5 * time.Second)
+		v.waiting = true
 		return nil
 	}
 	p.changes = undo
@@ -299,9 +314,13 @@ func (k *kept) ready(ctx context.Context, live fresh, declared object.Object) er
 }
 
 // remove plans to delete a rogue, as long as it is the one that was found.
-func remove(ctx context.Context, live fresh, f finding.Finding, undo []differ.Change) *plan {
-	answer := live.Read(ctx, []object.ID{f.Object})[f.Object]
-	if answer.Err != nil || !reverter.Removes(f, answer.Object) {
+func (k *kept) remove(ctx context.Context, f finding.Finding) *plan {
+	if !k.rollsOut() && k.pass.WasDeclared(ctx, f.Object) {
+		return nil // the deployer has not deleted it yet
+	}
+	undo := k.reverting.fights.Left(f, time.Now())
+	answer := k.view.Cluster.Read(ctx, []object.ID{f.Object})[f.Object]
+	if len(undo) == 0 || answer.Err != nil || !reverter.Removes(f, answer.Object) {
 		return nil
 	}
 	p := plan{id: f.Object, action: "deleted", what: f.Message, changes: undo}
@@ -316,6 +335,9 @@ func remove(ctx context.Context, live fresh, f finding.Finding, undo []differ.Ch
 func (r *reconciler) write(ctx context.Context, b *v1alpha1.Baseline, k *kept) {
 	v := &k.reverting
 	to := cluster.Writer{Cluster: k.view.Cluster}
+	for _, p := range v.plans {
+		delete(v.seen, p.id)
+	}
 	for _, p := range v.plans {
 		if reserved := v.limit.Reserve(); reserved.Delay() > 0 {
 			v.due = time.Now().Add(reserved.Delay())
@@ -385,6 +407,7 @@ func (v *reverting) saw(changed []object.ID, found []finding.Finding) {
 		missing[f.Object] = missing[f.Object] || f.Rule == finding.DriftMissing
 	}
 	for _, id := range changed {
+		delete(v.seen, id)
 		switch {
 		case missing[id]:
 			if v.deleted == nil {

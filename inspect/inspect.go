@@ -46,6 +46,7 @@ type Pass struct {
 	Say func(string)
 
 	found results
+	ever  map[object.ID]bool // what earlier commits declare; nil until somebody asks
 }
 
 // results are what the stages of a pass have found.

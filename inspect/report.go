@@ -88,15 +88,31 @@ func (p *Pass) WasDeployed(missing assess.Assessment) bool {
 
 // WasDeclared tells whether one of the earlier commits declares an object, or may.
 func (p *Pass) WasDeclared(ctx context.Context, id object.ID) bool {
-	if p.Past == nil {
-		return true
-	}
-	for commit := range p.Past.All(ctx) {
-		if commit.Err != nil || slices.ContainsFunc(commit.Objects, func(o object.Object) bool { return IsOne(o.ID, id) }) {
+	if p.ever == nil {
+		ever := map[object.ID]bool{}
+		if p.Past == nil {
 			return true
 		}
+		for commit := range p.Past.All(ctx) {
+			ever[object.ID{}] = ever[object.ID{}] || commit.Err != nil // which may declare anything
+			for _, o := range commit.Objects {
+				ever[withoutVersion(o.ID)] = true
+			}
+		}
+		if ctx.Err() != nil {
+			return true
+		}
+		p.ever = ever
 	}
-	return false
+	id = withoutVersion(id)
+	anywhere := id
+	anywhere.Namespace = "" // as of what is declared without one
+	return p.ever[object.ID{}] || p.ever[id] || p.ever[anywhere]
+}
+
+func withoutVersion(id object.ID) object.ID {
+	id.Version = ""
+	return id
 }
 
 // IsOne tells whether a declared object, which may have no namespace of its own yet, is one

@@ -145,7 +145,11 @@ webhooks:
 	w.eventually("restored", "-n", "reverted", "get", "events", "--field-selector", "involvedObject.name=web,reason=Reverted", "-o", `go-template={{range .items}}{{slice .message 0 8}}{{end}}`)
 
 	// A commit that is not deployed yet is left to CI, and what CI deploys stays.
-	commit(map[string]string{"a.yaml": in("a", "new")})
+	var many strings.Builder // more than are looked at at once
+	for i := range 30 {
+		many.WriteString("---\n" + in(fmt.Sprintf("a-new-%02d", i), "1"))
+	}
+	commit(map[string]string{"a.yaml": in("a", "new"), "many.yaml": many.String()})
 	w.look()
 	second := commit(map[string]string{"fought.yaml": in("fought", "next")}) // of which nobody has told yet
 	w.admin.KubectlIn(t, in("fought", "next"), "apply", "--server-side", "--field-manager=ci-deploy", "-f", "-")
@@ -156,6 +160,10 @@ webhooks:
 		if got := w.admin.Kubectl(t, "-n", "reverted", "get", "configmap", name, "-o", "jsonpath={.data.key}"); got != want {
 			t.Errorf("%s is %q, want %q, which only CI may change", name, got, want)
 		}
+	}
+
+	if out, err := w.admin.Try("", "-n", "reverted", "get", "configmap", "a-new-00"); err == nil {
+		t.Errorf("what CI has not rolled out yet is there:\n%s", out)
 	}
 
 	// Who insists is told of, and left alone.
@@ -208,6 +216,7 @@ webhooks:
 	w.look()
 	w.apply(git + "  mode: Sync\n")
 	w.eventually("new", "-n", "reverted", "get", "configmap", "a", "-o", "jsonpath={.data.key}")
+	w.eventually("1", "-n", "reverted", "get", "configmap", "a-new-29", "-o", "jsonpath={.data.key}")
 	commit(map[string]string{
 		"web.yaml":    strings.Replace(web, "web:1", "web:2", 1),
 		"later.yaml":  strings.Replace(in("later", "1"), "namespace: reverted", `namespace: reverted, annotations: {config.kubernetes.io/depends-on: "apps/namespaces/reverted/Deployment/web"}`, 1),
