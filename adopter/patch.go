@@ -243,8 +243,8 @@ func (w *want) addition(content map[string]any) (map[string]any, error) {
 			return nil, err
 		}
 		if keys, ok := p[depth-1].(map[string]any); ok {
-			value, _ = value.(map[string]any)
-			value = merged(keys, value.(map[string]any)) //nolint:forcetypeassert // made above
+			inside, _ := value.(map[string]any)
+			value = merged(keys, inside)
 		}
 	}
 	return map[string]any{"op": "add", "path": pointer, "value": value}, nil

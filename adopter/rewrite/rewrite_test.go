@@ -101,6 +101,25 @@ func TestToLeavesOtherDocuments(t *testing.T) {
 	}
 }
 
+// TestToOfLongLists wants the time not to grow with the square of a list's length.
+func TestToOfLongLists(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("a:\n")
+	for i := range 20_000 {
+		fmt.Fprintf(&text, "- name: n%d\n  value: a long\n    text\n", i)
+	}
+	want := decode(t, text.String(), 0).(map[string]any)
+	items := slices.Clone(want["a"].([]any))
+	items[100], items[19_900] = map[string]any{"name": "n100", "value": "x"}, map[string]any{"name": "n19900", "value": "y"}
+	got, err := rewrite.To([]byte(text.String()), 0, map[string]any{"a": items})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := touched(text.String(), string(got)); n > 8 {
+		t.Errorf("the edit of two items touches %d lines", n)
+	}
+}
+
 // TestToAtRandom edits real files at random: each edit must come out as it was meant,
 // and change no more lines than it says something new.
 func TestToAtRandom(t *testing.T) {

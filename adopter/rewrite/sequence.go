@@ -100,7 +100,7 @@ func (e *editor) insert(children []child, after int, v any, flow bool) error {
 
 // permutation tells whether want has the items of have in another order, and which.
 func permutation(have, want []any) ([]int, bool) {
-	if len(have) != len(want) {
+	if len(have) != len(want) || len(have)*len(want) > maxAligned {
 		return nil, false
 	}
 	var order []int
@@ -159,6 +159,46 @@ func (e *editor) withComments(line int) int {
 // for one that is new. Of what stands between two that are equal, or have the same
 // name, one is taken for the edited other.
 func align(have, want []any) []int {
+	same := 0
+	for same < min(len(have), len(want)) && Same(have[same], want[same]) {
+		same++
+	}
+	tail := 0
+	for tail < min(len(have), len(want))-same && Same(have[len(have)-1-tail], want[len(want)-1-tail]) {
+		tail++
+	}
+	pairs := alignMiddle(have[same:len(have)-tail], want[same:len(want)-tail])
+	for i, at := range pairs {
+		if at >= 0 {
+			pairs[i] = at + same
+		}
+	}
+	var all []int
+	for i := range same {
+		all = append(all, i)
+	}
+	all = append(all, pairs...)
+	for i := range tail {
+		all = append(all, len(have)-tail+i)
+	}
+	return all
+}
+
+// maxAligned bounds the pairs of items that are looked at. Beyond, items are paired by
+// their places.
+const maxAligned = 250_000
+
+// alignMiddle is align for what differs at both ends.
+func alignMiddle(have, want []any) []int {
+	if len(have)*len(want) > maxAligned {
+		pairs := make([]int, len(want))
+		for i := range pairs {
+			if pairs[i] = i; i >= len(have) {
+				pairs[i] = -1
+			}
+		}
+		return pairs
+	}
 	longest := make([][]int, len(have)+1)
 	for i := range longest {
 		longest[i] = make([]int, len(want)+1)

@@ -98,16 +98,16 @@ func (t text) scalarEnd(n *yaml.Node, at int) int {
 	return t.plainEnd(n.Value, at)
 }
 
-// plainEnd finds the end of a text without quotes that goes over several lines.
+// plainEnd finds the end of a text without quotes that goes over several lines: these
+// are its words, with any white space between.
 func (t text) plainEnd(value string, at int) int {
-	want := strings.Fields(value)
-	for end := at; end < len(t.data); {
-		end = t.until(end+1, " \t\r\n,]}")
-		if got := strings.Fields(string(t.data[at:end])); len(got) == len(want) && strings.Join(got, " ") == strings.Join(want, " ") {
-			return end
+	for _, word := range strings.Fields(value) {
+		for at < len(t.data) && isSpace(t.data[at]) {
+			at++
 		}
+		at = min(at+len(word), len(t.data))
 	}
-	return len(t.data)
+	return at
 }
 
 func (t text) doubleEnd(at int) int {
