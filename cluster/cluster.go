@@ -54,6 +54,7 @@ const requestTimeout = 30 * time.Second
 // Cluster is one API server, as one user sees it. It is safe for concurrent use.
 type Cluster struct {
 	host     string
+	config   *rest.Config
 	rest     rest.Interface
 	streams  rest.Interface // for what has no end
 	client   *discovery.DiscoveryClient
@@ -97,7 +98,7 @@ func Connect(ctx context.Context, config *rest.Config, o Options) (*Cluster, err
 	if err != nil {
 		return nil, fmt.Errorf("configuring the connection to %s: %w", config.Host, err)
 	}
-	c := &Cluster{host: hostOf(config.Host), rest: client.RESTClient(), streams: streams, client: client, cacheDir: o.CacheDir, parallel: o.Parallel}
+	c := &Cluster{host: hostOf(config.Host), config: config, rest: client.RESTClient(), streams: streams, client: client, cacheDir: o.CacheDir, parallel: o.Parallel}
 	if c.parallel <= 0 {
 		c.parallel = 8
 	}
@@ -109,6 +110,18 @@ func Connect(ctx context.Context, config *rest.Config, o Options) (*Cluster, err
 
 // Host is the API server's address, without anything secret in it.
 func (c *Cluster) Host() string { return c.host }
+
+// AsServiceAccount is the same API server as a ServiceAccount sees it, for whom the user has
+// to have the right to impersonate it. It takes the kinds as they are known.
+func (c *Cluster) AsServiceAccount(namespace, name string) (*Cluster, error) {
+	config := rest.CopyConfig(c.config)
+	config.Impersonate = rest.ImpersonationConfig{UserName: "system:serviceaccount:" + namespace + ":" + name} // the server adds its groups
+	client, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("configuring the connection to %s: %w", c.host, err)
+	}
+	return &Cluster{host: c.host, config: config, rest: client.RESTClient(), client: client, parallel: c.parallel, kinds: c.kinds, broken: c.broken}, nil
+}
 
 // discover learns the served kinds, in two requests from a server that
 // aggregates them (since Kubernetes 1.26).

@@ -154,6 +154,8 @@ func refused(err error, id object.ID, verb string) error {
 		return fmt.Errorf("writing %s: %w", id, withoutURL(err))
 	case apierrors.IsConflict(err), apierrors.IsNotFound(err), apierrors.IsAlreadyExists(err), testFailed(status):
 		return fmt.Errorf("writing %s: %w", id, ErrChanged)
+	case apierrors.IsForbidden(err) && strings.Contains(status.ErrStatus.Message, "cannot impersonate"):
+		return fmt.Errorf("writing %s: %w: grant impersonate on serviceaccounts: %s", id, ErrForbidden, status.ErrStatus.Message)
 	case apierrors.IsForbidden(err) && lacksVerb(status):
 		return fmt.Errorf("writing %s: %w: grant %s: %s", id, ErrForbidden, verb, status.ErrStatus.Message)
 	default:

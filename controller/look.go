@@ -235,6 +235,9 @@ func reachable(address string) error {
 // compare fetches, renders and compares. Where the repository does not answer it
 // compares with the last good commit, and says so.
 func (r *reconciler) compare(ctx context.Context, b *v1alpha1.Baseline, k *kept, pass *inspect.Pass) outcome {
+	if k.isOther(b) {
+		k.reverting.failed = nil // somebody may have mended it
+	}
 	k.generation, k.requested = b.Generation, b.Annotations[v1alpha1.AnnotationRequested]
 	if from := (origin{pass.Spec.Git, pass.Spec.Verify}); !reflect.DeepEqual(from, k.from) {
 		if k.compared, k.was = "", ""; k.from == (origin{}) && b.Status.ObservedGeneration == b.Generation {

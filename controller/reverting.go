@@ -335,6 +335,15 @@ func (k *kept) remove(ctx context.Context, f finding.Finding) *plan {
 func (r *reconciler) write(ctx context.Context, b *v1alpha1.Baseline, k *kept) {
 	v := &k.reverting
 	to := cluster.Writer{Cluster: k.view.Cluster}
+	if name := k.pass.Spec.ServiceAccountName; name != "" {
+		var err error
+		if to.Cluster, err = to.Cluster.AsServiceAccount(b.Namespace, name); err != nil {
+			for _, p := range v.plans {
+				r.tell(b, k, p, err)
+			}
+			return
+		}
+	}
 	for _, p := range v.plans {
 		delete(v.seen, p.id)
 	}

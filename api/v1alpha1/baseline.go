@@ -85,6 +85,10 @@ type BaselineSpec struct {
 	// Prune has the controller delete the objects of rogue/object, Pods by eviction, but for
 	// Namespaces, definitions of custom resources and volumes with their claims.
 	Prune bool `json:"prune,omitempty"`
+	// ServiceAccountName names a ServiceAccount beside the Baseline with whose rights the
+	// controller writes to what the Baseline governs; with its own where it is empty.
+	// +kubebuilder:validation:MaxLength=253
+	ServiceAccountName string `json:"serviceAccountName,omitempty"`
 	// WritesPerMinute bounds how many objects the controller writes to in a minute; 60 where
 	// it is zero.
 	// +kubebuilder:validation:Minimum=1

@@ -77,6 +77,7 @@ func broken(t *testing.T) map[string]brokenCase {
 		"no url":          {e("url: https://git.example.com/platform/config.git, ", ""), "5:8: spec.git.url is missing: name the repository, such as https://git.example.com/platform/config.git"},
 		"mode":            {e("  confirm:", "  mode: Undo\n  confirm:"), `9:9: spec.mode is "Undo": write Report, Revert or Sync`},
 		"prune alone":     {e("  confirm:", "  prune: true\n  confirm:"), "9:10: spec.prune deletes, and spec.mode is Report, which writes nothing: write mode: Revert or Sync"},
+		"an account":      {e("  confirm:", "  serviceAccountName: shop/deployer\n  confirm:"), `9:23: spec.serviceAccountName is "shop/deployer": write the name of a ServiceAccount beside the Baseline, without its namespace`},
 		"too many writes": {e("  confirm:", "  writesPerMinute: 6001\n  confirm:"), "9:20: spec.writesPerMinute is 6001: write how many objects may be written to in a minute, from 1 to 6000"},
 		"confirm":         {e("DryRun", "Yess"), `9:12: spec.confirm is "Yess": write None or DryRun`},
 		"confirm, case":   {e("DryRun", "dryrun"), `9:12: spec.confirm is "dryrun": did you mean DryRun?`},

@@ -80,6 +80,9 @@ func (s BaselineSpec) validateMode(ps *problems) {
 	if s.Prune && (s.Mode == "" || s.Mode == ModeReport) {
 		ps.add("spec.prune", " deletes, and spec.mode is Report, which writes nothing: write mode: Revert or Sync")
 	}
+	if name := s.ServiceAccountName; name != "" && len(validation.IsDNS1123Subdomain(name)) > 0 {
+		ps.add("spec.serviceAccountName", " is %q: write the name of a ServiceAccount beside the Baseline, without its namespace", name)
+	}
 	if n := s.WritesPerMinute; n < 0 || n > maxWrites {
 		ps.add("spec.writesPerMinute", " is %d: write how many objects may be written to in a minute, from 1 to %d", n, maxWrites)
 	}

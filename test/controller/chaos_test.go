@@ -86,7 +86,7 @@ func TestChaos(t *testing.T) {
 // TestChaosInSync wants the cluster to be what git says after the same, in mode Sync, and
 // what a controller has written to be there still.
 func TestChaosInSync(t *testing.T) {
-	w := reverts(t, "synced")
+	w := reverts(t, "synced", "revert", "prune")
 	w.kill()
 	c := newChaos(t, w, "synced")
 	c.syncs = true

@@ -6,8 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,19 +15,18 @@ import (
 	"plumbline.dev/plumbline/test/testenv"
 )
 
-// reverts installs the controller with the rights to put back and to delete, and has a
-// namespace governed.
-func reverts(t *testing.T, namespace string) *world {
+// reverts installs the controller with components that let it write, and has a namespace
+// governed.
+func reverts(t *testing.T, namespace string, components ...string) *world {
 	t.Helper()
 	w := prepare(t)
-	root, err := testenv.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.admin.Kubectl(t, "apply", "-k", overlay(t, root, "revert", "prune"))
-	for _, component := range []string{"revert", "prune"} {
+	dir := manifests(t, components...)
+	w.admin.Kubectl(t, "apply", "-k", dir)
+	for name := range granted(t, w, components...) {
+		kind, rest, _ := strings.Cut(name, " ")
+		role, _, _ := strings.Cut(rest, " ")
 		t.Cleanup(func() {
-			w.admin.Kubectl(t, "delete", "--ignore-not-found", "-f", filepath.Join(root, "manifests", "components", component, "rbac.yaml"))
+			w.admin.Kubectl(t, "delete", "--ignore-not-found", kind+"/"+role, kind+"Binding/"+role)
 		})
 	}
 	w.start()
@@ -36,22 +34,17 @@ func reverts(t *testing.T, namespace string) *world {
 	return w
 }
 
-// overlay is a folder that installs the manifests with components.
-func overlay(t *testing.T, root string, components ...string) string {
+// granted are the rights that components add.
+func granted(t *testing.T, w *world, components ...string) map[string]right {
 	t.Helper()
-	dir := t.TempDir()
-	manifests, err := filepath.Rel(dir, filepath.Join(root, "manifests"))
-	if err != nil {
-		t.Fatal(err)
+	all := rights(t, w, manifests(t, components...))
+	for name := range rights(t, w, manifests(t)) {
+		delete(all, name)
 	}
-	text := fmt.Sprintf("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [%q]\ncomponents:\n", manifests)
-	for _, c := range components {
-		text += fmt.Sprintf("- %q\n", filepath.Join(manifests, "components", c))
+	if len(all) == 0 {
+		t.Fatalf("%v add no rights", components)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return dir
+	return all
 }
 
 // eventually waits for kubectl to print a text.
@@ -83,7 +76,7 @@ spec:
 // TestRevert tampers with what a Baseline has put back, beside an autoscaler, an injector
 // of certificates and somebody who insists.
 func TestRevert(t *testing.T) {
-	w := reverts(t, "reverted")
+	w := reverts(t, "reverted", "revert", "prune")
 	in := func(name, value string) string {
 		return strings.Replace(configMap(name, value), "namespace: shop", "namespace: reverted", 1)
 	}
@@ -232,6 +225,47 @@ webhooks:
 			t.Errorf("refused: %s %s", entry.Verb, entry.RequestURI)
 		}
 	}
+	uses := w.uses()
+	for name, r := range granted(t, w, "revert", "prune") {
+		if !slices.ContainsFunc(uses, r.grants) {
+			t.Errorf("nobody uses %s", name)
+		}
+	}
+}
+
+// TestServiceAccount wants a Baseline that names a ServiceAccount to write with that one's
+// rights alone.
+func TestServiceAccount(t *testing.T) {
+	w := reverts(t, "limited", "impersonate")
+	in := func(kind, value string) string {
+		return fmt.Sprintf("apiVersion: v1\nkind: %s\nmetadata: {name: a, namespace: limited}\n%s", kind, value)
+	}
+	w.deploy(map[string]string{"a.yaml": in("ConfigMap", `data: {key: "1"}`), "b.yaml": in("ServiceAccount", "automountServiceAccountToken: false")})
+	w.admin.Kubectl(t, "-n", system, "create", "serviceaccount", "writer")
+	t.Cleanup(func() { w.admin.Kubectl(t, "-n", system, "delete", "serviceaccount", "writer") })
+	w.admin.Kubectl(t, "-n", "limited", "create", "role", "writer", "--verb=get,list,watch,patch,create", "--resource=configmaps")
+	w.admin.Kubectl(t, "-n", "limited", "create", "rolebinding", "writer", "--role=writer", "--serviceaccount="+system+":writer")
+	spec := "  git: {url: " + w.server.Repo() + ", interval: 10h}\n  scope: {namespaces: [limited], kinds: [ConfigMap]}\n  deployer: {managers: [ci-deploy]}\n  mode: Revert\n"
+	w.apply(spec + "  serviceAccountName: writer\n")
+	w.until("True Compared", "False InSync")
+	w.admin.Kubectl(t, "-n", "limited", "patch", "configmap", "a", "-p", `{"data":{"key":"2"}}`)
+	w.eventually("1", "-n", "limited", "get", "configmap", "a", "-o", "jsonpath={.data.key}")
+	w.admin.Kubectl(t, "-n", "limited", "patch", "serviceaccount", "a", "-p", `{"automountServiceAccountToken":true}`)
+	failed := func(as string) {
+		t.Helper()
+		var b baseline
+		if !testenv.Poll(within, func() bool {
+			b = w.get()
+			return b.condition("Reverting") == "False RevertFailed" && strings.Contains(fmt.Sprint(b.Status.Conditions), as)
+		}) {
+			t.Errorf("the conditions are %+v, want %s", b.Status.Conditions, as)
+		}
+	}
+	failed("system:serviceaccount:" + system + ":writer\" cannot patch")
+	w.apply(spec) // with its own, which it has not
+	failed(account + "\" cannot patch")
+	w.apply(spec + "  serviceAccountName: nobody\n")
+	failed("system:serviceaccount:" + system + ":nobody\" cannot")
 }
 
 // noSecrets wants none of some values in what the controller tells.
