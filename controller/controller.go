@@ -58,7 +58,10 @@ type Options struct {
 	ProfileAddress string
 	// CacheDir keeps schemas and answers of registries between runs; empty keeps none.
 	CacheDir string
-	// Version and Commit are the program's, for its metrics.
+	// TraceEndpoint is the URL that traces are sent to, by OTLP over HTTP; empty is the one
+	// that the environment names as OpenTelemetry has it, or none.
+	TraceEndpoint string
+	// Version and Commit are the program's, for its metrics and traces.
 	Version, Commit string
 	// Log is told what happens.
 	Log *slog.Logger
@@ -103,6 +106,12 @@ func Run(ctx context.Context, config *rest.Config, o Options) error {
 	if err != nil {
 		return err
 	}
+	traces, flush, err := tracing(ctx, o.TraceEndpoint, o.Version, o.Log)
+	if err != nil {
+		return err
+	}
+	defer flush()
+	r.tracer = traces.Tracer(name)
 	if err := errors.Join(r.setUp(manager), r.publisher.setUp(manager)); err != nil {
 		return fmt.Errorf("starting the controller: %w", err)
 	}

@@ -270,7 +270,7 @@ func (r *reconciler) poll(ctx context.Context, b *v1alpha1.Baseline, k *kept, pa
 func (r *reconciler) fetch(ctx context.Context, b *v1alpha1.Baseline, k *kept, spec v1alpha1.BaselineSpec) outcome {
 	var err error
 	if k.remote, err = r.remote(ctx, b, spec); err == nil {
-		err = k.fetch(ctx)
+		err = traced(ctx, "fetch", k.fetch)
 	}
 	o := outcome{whole: true}
 	if err == nil {
@@ -311,11 +311,15 @@ func (r *reconciler) whole(ctx context.Context, k *kept, pass *inspect.Pass, o o
 	k.judging.cancel()
 	k.reverting.cancel()
 	k.pass = nil
-	if err := k.render(ctx, pass); err != nil {
+	if err := traced(ctx, "render", func(ctx context.Context) error { return k.render(ctx, pass) }); err != nil {
 		return outcome{failure: err, reason: v1alpha1.ReasonRender, whole: true}
 	}
 	k.passed = time.Now()
-	found, err := r.report(ctx, k, pass)
+	var found report.Report
+	err := traced(ctx, "compare", func(ctx context.Context) (err error) {
+		found, err = r.report(ctx, k, pass)
+		return err
+	})
 	switch {
 	case err != nil:
 		return outcome{failure: errors.Join(o.failure, err), reason: v1alpha1.ReasonCluster, whole: true}
@@ -331,7 +335,11 @@ func (r *reconciler) whole(ctx context.Context, k *kept, pass *inspect.Pass, o o
 
 // update compares what has changed.
 func (k *kept) update(ctx context.Context, changed change) outcome {
-	found, err := k.pass.Update(ctx, k.view, changed.ids)
+	var found report.Report
+	err := traced(ctx, "compare", func(ctx context.Context) (err error) {
+		found, err = k.pass.Update(ctx, k.view, changed.ids)
+		return err
+	})
 	k.reverting.saw(changed.ids, found.Findings)
 	return k.updated(found, err, changed.since)
 }
@@ -347,7 +355,11 @@ func (k *kept) judge(ctx context.Context) {
 	}
 	if k.judging.isDue(time.Now()) {
 		judge := k.pass.Judgement()
-		k.judging.begin(context.WithoutCancel(ctx), func(ctx context.Context) audit.Outcome { return judge(ctx, k.view) }, k.wake)
+		k.judging.begin(context.WithoutCancel(ctx), func(ctx context.Context) audit.Outcome {
+			ctx, s := span(ctx, "judge")
+			defer s.End()
+			return judge(ctx, k.view)
+		}, k.wake)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -45,6 +47,7 @@ type reconciler struct {
 	log    *slog.Logger
 
 	metrics   *meters
+	tracer    trace.Tracer
 	publisher *publisher
 
 	mu   sync.Mutex
@@ -103,7 +106,11 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, nil
 	}
 	start := time.Now()
-	found := r.look(ctx, &b)
+	looking, s := r.tracer.Start(ctx, "look", trace.WithAttributes(
+		attribute.String("plumbline.namespace", b.Namespace), attribute.String("plumbline.baseline", b.Name)))
+	found := r.look(looking, &b)
+	found.describe(s)
+	s.End()
 	if interrupted(ctx) || r.left(ctx, request.NamespacedName) {
 		return ctrl.Result{}, nil // whoever takes over looks anew
 	}
