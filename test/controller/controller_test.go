@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"os/exec"
@@ -55,6 +56,7 @@ type world struct {
 	hooks     string
 	profileAt string
 	flags     []string // more of them
+	since     int64    // where its requests begin in the audit log
 	process   *exec.Cmd
 	ended     chan struct{}
 }
@@ -71,7 +73,7 @@ func install(t testing.TB) *world {
 // prepare applies the manifests.
 func prepare(t testing.TB) *world {
 	t.Helper()
-	w := &world{TB: t, admin: env.User(t, "admin", "system:masters"), repo: gitsourcetest.NewRepo(t)}
+	w := &world{TB: t, admin: env.User(t, "admin", "system:masters"), repo: gitsourcetest.NewRepo(t), since: auditedSoFar(t)}
 	w.server = gitsourcetest.Serve(t, w.repo, gitsourcetest.ServerOptions{Intercept: func(answer http.ResponseWriter, r *http.Request) bool {
 		if w.slow.Load() {
 			select {
@@ -494,12 +496,23 @@ type request struct {
 	ResponseStatus   struct{ Code int }
 }
 
-// requests are those of the controller's so far.
+// requests are those of the controller's since the world began.
 func (w *world) requests() []request {
 	w.Helper()
-	text, err := os.ReadFile(env.AuditLog)
+	return audited(w, w.since)
+}
+
+// audited are the controller's requests from a place in the audit log on.
+func audited(t testing.TB, from int64) []request {
+	t.Helper()
+	file, err := os.Open(env.AuditLog)
 	if err != nil {
-		w.Fatal(err)
+		t.Fatal(err)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.NewSectionReader(file, from, math.MaxInt64-from))
+	if err != nil {
+		t.Fatal(err)
 	}
 	var all []request
 	for line := range strings.Lines(string(text)) {
@@ -509,6 +522,16 @@ func (w *world) requests() []request {
 		}
 	}
 	return all
+}
+
+// auditedSoFar is where the audit log ends.
+func auditedSoFar(t testing.TB) int64 {
+	t.Helper()
+	info, err := os.Stat(env.AuditLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
 }
 
 // stopped ends the controller, and wants it to let its lease go.

@@ -3,6 +3,8 @@ package controller
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -231,14 +233,14 @@ func TestRights(t *testing.T) {
 	w.admin.Kubectl(t, "-n", "rights", "create", "configmap", "rogue")
 	finding := ""
 	if !testenv.Poll(within, func() bool {
-		finding = w.admin.Kubectl(t, "-n", system, "get", "findings", "-o", "name")
+		finding = w.admin.Kubectl(t, "-n", system, "get", "findings", "-o", `jsonpath={.items[?(@.object.namespace=="rights")].metadata.name}`)
 		return finding != ""
 	}) {
 		t.Fatal("there is no Finding")
 	}
-	w.admin.Kubectl(t, "-n", system, "patch", strings.TrimSpace(finding), "--type=merge", "-p", `{"message":"all is well"}`) // which is put back
+	w.admin.Kubectl(t, "-n", system, "patch", "finding", finding, "--type=merge", "-p", `{"message":"all is well"}`) // which is put back
 	if !testenv.Poll(within, func() bool {
-		return !strings.Contains(w.admin.Kubectl(t, "-n", system, "get", "findings", "-o", "yaml"), "all is well")
+		return !strings.Contains(w.admin.Kubectl(t, "-n", system, "get", "finding", finding, "-o", "yaml"), "all is well")
 	}) {
 		t.Error("what somebody wrote into a Finding stays")
 	}
@@ -251,38 +253,77 @@ func TestRights(t *testing.T) {
 		if _, ok := granted[name]; !ok {
 			t.Errorf("there is no right %s", name)
 		}
+		delete(granted, name)
 	}
-	unused := func() []string {
-		uses := w.uses()
-		var all []string
-		for name, r := range granted {
-			if byDesign[name] == "" && !slices.ContainsFunc(uses, r.grants) {
-				all = append(all, name)
-			}
-		}
-		slices.Sort(all)
-		return all
-	}
-	if !testenv.Poll(within, func() bool { return len(unused()) == 0 }) {
-		t.Errorf("rights that nobody uses:\n%s", strings.Join(unused(), "\n"))
-	}
+	w.usesAll(granted, func() []use { return uses(t, 0) })
 	w.stopped()
 	w.writes()
+	for _, r := range audited(t, 0) {
+		if r.ResponseStatus.Code == http.StatusForbidden {
+			t.Errorf("refused: %s %s", r.Verb, r.RequestURI)
+		}
+	}
+	base := rights(t, w, manifests(t))
 	for _, component := range withoutRights {
-		for name := range rights(t, w, manifests(t, component)) {
-			if _, ok := granted[name]; !ok {
-				t.Errorf("the component %s adds the right %s", component, name)
-			}
+		for name := range added(base, rights(t, w, manifests(t, component))) {
+			t.Errorf("the component %s adds the right %s", component, name)
 		}
 	}
 }
 
-// uses are what the controller has asked for and got.
-func (w *world) uses() []use {
+// added are the rights that are not of the base.
+func added(base, with map[string]right) map[string]right {
+	all := maps.Clone(with)
+	maps.DeleteFunc(all, func(name string, _ right) bool { _, ok := base[name]; return ok })
+	return all
+}
+
+// usesAll wants each right to be used, now or soon.
+func (w *world) usesAll(granted map[string]right, uses func() []use) {
 	w.Helper()
+	var unused []string
+	if !testenv.Poll(within, func() bool {
+		unused = nil
+		made := uses()
+		for name, r := range granted {
+			if !slices.ContainsFunc(made, r.grants) {
+				unused = append(unused, name)
+			}
+		}
+		return len(unused) == 0
+	}) {
+		slices.Sort(unused)
+		w.Errorf("rights that nobody uses:\n%s", strings.Join(unused, "\n"))
+	}
+}
+
+// usesItsOwn wants the rights that components add to be used since the world began, for
+// what the base does not allow.
+func (w *world) usesItsOwn(components ...string) {
+	w.Helper()
+	base := rights(w, w, manifests(w))
+	own := added(base, rights(w, w, manifests(w, components...)))
+	if len(own) == 0 {
+		w.Errorf("%v add no rights", components)
+	}
+	w.usesAll(own, func() []use {
+		return slices.DeleteFunc(uses(w, w.since), func(u use) bool {
+			for _, r := range base {
+				if r.grants(u) {
+					return true
+				}
+			}
+			return false
+		})
+	})
+}
+
+// uses are what the controller has asked for and got, from a place in the audit log on.
+func uses(t testing.TB, from int64) []use {
+	t.Helper()
 	var all []use
-	for _, r := range w.requests() {
-		if r.ResponseStatus.Code == 403 || r.ObjectRef.Resource == "" {
+	for _, r := range audited(t, from) {
+		if r.ResponseStatus.Code == http.StatusForbidden || r.ObjectRef.Resource == "" {
 			continue
 		}
 		resource := r.ObjectRef.Resource

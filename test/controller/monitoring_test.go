@@ -237,15 +237,22 @@ func readYAML(t *testing.T, file string, into any) {
 func scrapes(t *testing.T) []scraped {
 	t.Helper()
 	w := prepare(t)
+	w.admin.Kubectl(t, "apply", "-k", manifests(t, "revert"))
+	t.Cleanup(func() {
+		w.admin.Kubectl(t, "delete", "clusterrolebinding,clusterrole", "plumbline-reverter")
+	})
 	w.admin.Kubectl(t, "create", "namespace", "monitored")
-	w.deploy(map[string]string{"a.yaml": strings.Replace(fmt.Sprintf(benchDeployment, 0), "namespace: bench", "namespace: monitored", 1)})
+	w.deploy(map[string]string{
+		"a.yaml": strings.Replace(fmt.Sprintf(benchDeployment, 0), "namespace: bench", "namespace: monitored", 1),
+		"b.yaml": strings.Replace(configMap("b", "1"), "namespace: shop", "namespace: monitored", 1),
+	})
 	baseline := func(name, labels, url, more string) {
 		w.admin.KubectlIn(t, fmt.Sprintf(`apiVersion: plumbline.dev/v1alpha1
 kind: Baseline
 metadata: {name: %s, namespace: %s, labels: {%s}}
 spec:
   git: {url: %s, interval: 10s}
-  scope: {namespaces: [monitored], kinds: [Deployment]}
+  scope: {namespaces: [monitored], kinds: [Deployment, ConfigMap]}
   deployer: {managers: [ci-deploy]}
 %s`, name, system, labels, url, more), "apply", "-f", "-")
 	}
@@ -261,6 +268,7 @@ spec:
 	silent := &world{TB: t, admin: w.admin, kube: env.User(t, refused, "system:authenticated").Kubeconfig, flags: []string{"--leader-elect=false", "--selector=of=silent"}}
 	silent.start()
 	baseline("shop", "", w.server.Repo(), "  posture: {podSecurity: restricted}\n")
+	baseline("undone", "", w.server.Repo(), "  mode: Revert\n  ignore: [{kind: Deployment, paths: [/], reason: another one looks at it}]\n")
 	baseline("broken", "", w.server.Repo()+"-is-not-there", "")
 	baseline("resting", "", w.server.Repo(), "  suspend: true\n")
 	baseline("silent", "of: silent", w.server.Repo(), "")
@@ -271,6 +279,7 @@ spec:
 	begun := time.Now().Unix()
 	for i := range 10 {
 		w.admin.Kubectl(t, "-n", "monitored", "patch", "deployment", "app-00000", "--field-manager=kubectl-edit", "-p", `{"metadata":{"annotations":{"edit":"`+strconv.Itoa(i)+`"}}}`)
+		w.admin.Kubectl(t, "-n", "monitored", "patch", "configmap", "b", "--field-manager=kubectl-edit", "-p", `{"data":{"more`+strconv.Itoa(i)+`":"x"}}`)
 		<-time.After(time.Second)
 		for name, target := range map[string]*world{"acts": w, "stands-by": standby, "refused": silent} {
 			all = append(all, scraped{begun + 15*int64(i), map[string]string{"namespace": system, "pod": name, "instance": target.metrics, "job": system + "/plumbline"}, target.scrape()})

@@ -16,7 +16,7 @@ import (
 // beside runs another controller over the same Baselines, with more flags.
 func (w *world) beside(flags ...string) *world {
 	w.Helper()
-	other := &world{TB: w.TB, admin: w.admin, repo: w.repo, server: w.server, kube: w.kube, flags: flags}
+	other := &world{TB: w.TB, admin: w.admin, repo: w.repo, server: w.server, kube: w.kube, flags: flags, since: w.since}
 	other.start()
 	return other
 }

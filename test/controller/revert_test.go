@@ -220,6 +220,7 @@ webhooks:
 	w.eventually("1", "-n", "reverted", "get", "configmap", "later", "-o", "jsonpath={.data.key}")
 	w.eventually(`{"other":"Y29ycmVjdA=="}`, "-n", "reverted", "get", "secret", "s", "-o", "jsonpath={.data}")
 	w.noSecrets("correct", "stolen", "Y29ycmVjdA==")
+	w.usesItsOwn("revert", "prune")
 	for _, entry := range w.requests() {
 		if entry.ResponseStatus.Code == http.StatusForbidden {
 			t.Errorf("refused: %s %s", entry.Verb, entry.RequestURI)
