@@ -90,6 +90,7 @@ func prepare(t testing.TB) *world {
 	t.Cleanup(func() {
 		w.admin.Kubectl(t, "-n", system, "delete", "baselines", "--all")
 		w.admin.Kubectl(t, "-n", system, "delete", "findings", "--all") // which go with them, but not at once
+		w.admin.Kubectl(t, "-n", system, "delete", "events.events.k8s.io", "--all")
 	})
 	w.admin.Kubectl(t, "wait", "--for=condition=Established", "--timeout=60s", "crd/baselines.plumbline.dev", "crd/findings.plumbline.dev")
 	return w
