@@ -21,7 +21,7 @@ const (
 // they say in the same words: ports, probes, security contexts.
 type memory struct {
 	members map[string]*member
-	kept    int // bytes of text
+	kept    int // bytes, of room for texts
 }
 
 var memories = pool[*memory]{make: func() *memory { return &memory{members: map[string]*member{}} }}
@@ -47,13 +47,23 @@ type member struct {
 	// next is likely to be as large: to make room for that at once takes a third less
 	// memory than to make more and more.
 	size, length int
+	last         long
 }
 
 // spelling is a text or an object or a list, and how it was spelled.
 type spelling struct {
-	text  string
+	text  []byte
 	value any
 	came  uint8 // 0 is never again, 1 again, and 2 again since room was last wanted
+}
+
+// long is a value that is too long to be remembered. It is known as long as what it was
+// read from is at hand: of the replicas of one workload, which come one after another,
+// most of the next is what the last was.
+type long struct {
+	text  []byte
+	value any
+	in    int // the number of the text that it stands in
 }
 
 func newMember(name string) *member {
@@ -74,7 +84,7 @@ func find[T string | []byte](m *member, text T) (value any, length int) {
 		}
 		known := &m.again[at]
 		at++
-		if len(text) < len(known.text) || string(text[:len(known.text)]) != known.text {
+		if len(text) < len(known.text) || string(text[:len(known.text)]) != string(known.text) {
 			continue
 		}
 		if known.came == 0 {
@@ -93,18 +103,19 @@ func (m *member) wants(length int) bool {
 }
 
 // remember keeps a value, in the place of an older one if there are many.
-func (m *memory) remember(of *member, text string, value any) {
-	known := spelling{text: text, value: value}
-	m.kept += len(text)
+func remember[T string | []byte](m *memory, of *member, text T, value any) {
 	if len(of.again) < maxAgain {
-		of.again = append(of.again, known)
+		of.again = append(of.again, spelling{text: append([]byte(nil), text...), value: value})
+		m.kept += cap(of.again[len(of.again)-1].text)
 		return
 	}
 	for of.again[of.oldest].came == 2 {
 		of.again[of.oldest].came = 1
 		of.oldest = (of.oldest + 1) % maxAgain
 	}
-	m.kept -= len(of.again[of.oldest].text)
-	of.again[of.oldest] = known
+	known := &of.again[of.oldest]
+	m.kept -= cap(known.text)
+	*known = spelling{text: append(known.text[:0], text...), value: value}
+	m.kept += cap(known.text)
 	of.oldest = (of.oldest + 1) % maxAgain
 }

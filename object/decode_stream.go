@@ -13,7 +13,7 @@ import (
 // the reader's own, or quotes nothing of the text.
 func DecodeList(from io.Reader) (items []map[string]any, rest map[string]any, err error) {
 	d := textDecoders.get()
-	defer func(own []byte) { d.text = own; textDecoders.put(d) }(d.text)
+	defer textDecoders.put(d)
 	source := &failing{from: from}
 	l := listReader{jsonReader: jsonReader{json: jsontext.NewDecoder(source, jsontext.AllowDuplicateNames(true))}, decoder: d}
 	items, rest, err = l.read()
@@ -93,6 +93,6 @@ func (l *listReader) next() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.decoder.text = text
+	l.decoder.copy(text)
 	return l.decoder.root()
 }

@@ -15,6 +15,8 @@ import (
 // a word about what would be wrong, which takes half the time.
 type textDecoder struct {
 	text    []byte
+	rooms   [2][]byte // for that and the one before, in turn
+	texts   int       // that were read
 	at      int
 	depth   int
 	*memory     // by names with their quotes
@@ -25,7 +27,7 @@ var textDecoders = pool[*textDecoder]{make: func() *textDecoder { return &textDe
 
 // read decodes an object of a file.
 func (d *textDecoder) read(r Raw) (map[string]any, error) {
-	d.text = slices.Grow(d.text[:0], int(r.length))[:r.length]
+	d.text = d.room(int(r.length))
 	if _, err := r.file.ReadAt(d.text, r.offset); err != nil {
 		return nil, err
 	}
@@ -48,9 +50,22 @@ func DecodeJSON(text []byte) (map[string]any, error) {
 		return nil, ErrNotJSON
 	}
 	d := textDecoders.get()
-	defer func(own []byte) { d.text = own; textDecoders.put(d) }(d.text)
-	d.text = text
+	defer textDecoders.put(d)
+	d.copy(text)
 	return d.object()
+}
+
+// room makes room for a text, and leaves the last one as it is.
+func (d *textDecoder) room(length int) []byte {
+	room := &d.rooms[d.texts%2]
+	*room = slices.Grow((*room)[:0], length)[:length]
+	return *room
+}
+
+// copy takes in a text that others go on to write to.
+func (d *textDecoder) copy(text []byte) {
+	d.text = d.room(len(text))
+	copy(d.text, text)
 }
 
 // ErrNotJSON says that a text is no JSON object.
@@ -73,6 +88,7 @@ func (d *textDecoder) object() (map[string]any, error) {
 func (d *textDecoder) root() (any, error) {
 	d.tidy()
 	d.at, d.depth = 0, 0
+	d.texts++
 	top := newMember("")
 	top.size = d.size
 	defer func() { d.size = top.size }()
@@ -102,10 +118,18 @@ func (d *textDecoder) value(of *member) (any, error) {
 		d.at += length
 		return known, nil
 	}
+	if l := &of.last; l.in > 0 && l.in >= d.texts-1 && bytes.HasPrefix(d.text[d.at:], l.text) {
+		d.at += len(l.text)
+		return l.value, nil
+	}
 	begin := d.at
 	value, err := d.unknown(of)
-	if err == nil && of.wants(d.at-begin) {
-		d.remember(of, string(d.text[begin:d.at]), value)
+	switch text := d.text[begin:d.at]; {
+	case err != nil:
+	case of.wants(len(text)):
+		remember(d.memory, of, text, value)
+	case len(text) > of.limit:
+		of.last = long{text, value, d.texts}
 	}
 	return value, err
 }

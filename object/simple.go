@@ -116,7 +116,7 @@ func (s *simple) keep(begin, column int, of *member, m map[string]any) {
 	if s.refused || s.column >= column || s.all[s.begin-1] != '\n' || !of.wants(s.begin-begin) {
 		return
 	}
-	s.remember(of, strings.Clone(s.all[begin:s.begin]), m) // without the file around it
+	remember(s.memory, of, s.all[begin:s.begin], m)
 }
 
 func (s *simple) refuse() any {
