@@ -3,7 +3,6 @@
 package object
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,13 +48,18 @@ func (id ID) String() string {
 // Compare orders IDs for everything that is printed or sent: by namespace, kind
 // and name, cluster-scoped objects first.
 func (id ID) Compare(other ID) int {
-	return cmp.Or(
-		strings.Compare(id.Namespace, other.Namespace),
-		strings.Compare(id.Kind, other.Kind),
-		strings.Compare(id.Group, other.Group),
-		strings.Compare(id.Name, other.Name),
-		strings.Compare(id.Version, other.Version),
-	)
+	// Those that are compared are mostly of one namespace and kind.
+	switch {
+	case id.Namespace != other.Namespace:
+		return strings.Compare(id.Namespace, other.Namespace)
+	case id.Kind != other.Kind:
+		return strings.Compare(id.Kind, other.Kind)
+	case id.Group != other.Group:
+		return strings.Compare(id.Group, other.Group)
+	case id.Name != other.Name:
+		return strings.Compare(id.Name, other.Name)
+	}
+	return strings.Compare(id.Version, other.Version)
 }
 
 // Position is a place in a file of the repository. File is relative to the

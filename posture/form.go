@@ -20,13 +20,64 @@ type verdict struct {
 // judged returns what a template fails. Thousands of Pods have the same few forms, and
 // to convert one takes far longer than to spell its form.
 func (j *judge) judged(t template) ([]fail, error) {
+	if parts := t.parts(); !j.last.isOf(parts) {
+		j.last = judgedTemplate{parts, true, j.verdict(t)}
+	}
+	return j.last.verdict.fails, j.last.verdict.err
+}
+
+// verdict looks a template's form up.
+func (j *judge) verdict(t template) verdict {
 	j.form = t.form(j.form[:0])
 	v, ok := j.forms[string(j.form)]
 	if !ok {
 		v.fails, v.err = j.pods.judge(t)
 		j.forms[string(j.form)] = v
 	}
-	return v.fails, v.err
+	return v
+}
+
+// judgedTemplate is what was judged last. The next may well be of a replica, which shares
+// its parts: it is judged by that they are the same ones, and needs no form.
+type judgedTemplate struct {
+	parts   parts
+	any     bool
+	verdict verdict
+}
+
+// parts are all of a template that its form tells of.
+type parts [2 + len(containerLists) + len(podFields)]any
+
+func (t template) parts() parts {
+	p := parts{object.Map(t.metadata, "annotations"), t.spec["volumes"]}
+	for i, field := range containerLists {
+		p[2+i] = t.spec[field]
+	}
+	for i, field := range podFields {
+		p[2+len(containerLists)+i] = t.spec[field]
+	}
+	return p
+}
+
+// isOf tells whether parts are the same ones, or as good: where it is false they may be
+// alike all the same.
+func (l *judgedTemplate) isOf(p parts) bool {
+	if !l.any {
+		return false
+	}
+	for i := range p {
+		switch p[i].(type) {
+		case nil, bool, string, int64:
+			if p[i] != l.parts[i] {
+				return false
+			}
+		default:
+			if !object.IsOne(p[i], l.parts[i]) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // form spells everything in a template that convert looks at: no two that it tells

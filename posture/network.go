@@ -21,7 +21,7 @@ var directions = []direction{{"Ingress", "ingress"}, {"Egress", "egress"}}
 // network judges NetworkPolicies and the namespaces that they are in.
 func (j *judge) network() {
 	if j.spec.Justification != "" {
-		j.each(isNetworkPolicy, func(declared, live object.Object) { j.justified(either(declared, live)) })
+		j.each(isNetworkPolicy, func(declared, live *object.Object) { j.justified(either(declared, live)) })
 	}
 	if !j.spec.NetworkDefaultDeny {
 		return
@@ -108,10 +108,10 @@ func holds(spec map[string]any, d direction) bool {
 }
 
 // justified wants a reason of a policy that allows something.
-func (j *judge) justified(o object.Object) {
+func (j *judge) justified(o *object.Object) {
 	spec := object.Map(o.Content, "spec")
 	if spec == nil {
-		j.fail(finding.PostureNetwork, o, "its rules were not read")
+		j.fail(finding.PostureNetwork, *o, "its rules were not read")
 		return
 	}
 	allows := slices.ContainsFunc(directions, func(d direction) bool { return holds(spec, d) && len(object.List(spec, d.rules)) > 0 })

@@ -36,7 +36,7 @@ func hasTemplate(id object.ID) bool {
 }
 
 // templateOf returns an object's template; without a spec where it has none.
-func templateOf(o object.Object) template {
+func templateOf(o *object.Object) template {
 	at := o.Content
 	for _, step := range templates[groupKind{o.ID.Group, o.ID.Kind}] {
 		at = object.Map(at, step)
@@ -47,11 +47,16 @@ func templateOf(o object.Object) template {
 // workload is an object with a template, and what of it fails: in git, in the cluster,
 // or in both.
 type workload struct {
-	id         object.ID
-	uid, owner string // of the live object, and of its controller
-	edited     bool   // it fails in the cluster, and not as git declares it
-	fails      []fail
+	id     object.ID
+	live   *object.Object
+	edited bool // it fails in the cluster, and not as git declares it
+	fails  []fail
 }
+
+func (w *workload) uid() string { return w.live.Metadata("uid") }
+
+// owner is the UID of the live object's controller.
+func (w *workload) owner() string { return object.Text(w.live.Controller(), "uid") }
 
 // podSecurity judges all Pods and templates. What a template fails is told of the
 // highest owner that fails it, with what is made of it as its children.
@@ -59,38 +64,50 @@ func (j *judge) podSecurity() {
 	if j.pods == nil {
 		return
 	}
-	var workloads []*workload
-	byUID := map[string]*workload{}
-	j.each(hasTemplate, func(declared, live object.Object) {
-		w := &workload{id: either(declared, live).ID, uid: live.Metadata("uid"), owner: object.Text(live.Controller(), "uid")}
+	var workloads []workload
+	failing := false
+	j.each(hasTemplate, func(declared, live *object.Object) {
+		w := workload{id: either(declared, live).ID, live: live}
 		w.fails = j.fails(declared, nil)
 		w.edited = declared.Content != nil && len(w.fails) == 0
 		if !retired(live) {
 			w.fails = j.fails(live, w.fails)
 		}
 		workloads = append(workloads, w)
-		if w.uid != "" {
-			byUID[w.uid] = w
-		}
+		failing = failing || len(w.fails) > 0
 	})
-	children := map[*workload][]object.ID{}
-	for _, w := range workloads {
-		root, left := w.inherited(byUID)
-		if root != nil {
-			children[root] = append(children[root], w.id)
-		}
-		w.fails = left
-	}
-	for _, w := range workloads {
-		j.tellPod(w, children[w])
+	if failing {
+		j.tellPods(workloads)
 	}
 	for _, name := range j.namespaces() {
 		j.namespaceLabel(j.namespace(name))
 	}
 }
 
+// tellPods tells what fails, each where it comes from.
+func (j *judge) tellPods(workloads []workload) {
+	byUID := map[string]*workload{}
+	for i := range workloads {
+		if uid := workloads[i].uid(); uid != "" {
+			byUID[uid] = &workloads[i]
+		}
+	}
+	children := map[*workload][]object.ID{}
+	for i := range workloads {
+		w := &workloads[i]
+		root, left := w.inherited(byUID)
+		if root != nil {
+			children[root] = append(children[root], w.id)
+		}
+		w.fails = left
+	}
+	for i := range workloads {
+		j.tellPod(&workloads[i], children[&workloads[i]])
+	}
+}
+
 // fails adds to what is known to fail what an object fails beside it.
-func (j *judge) fails(o object.Object, known []fail) []fail {
+func (j *judge) fails(o *object.Object, known []fail) []fail {
 	if o.Content == nil {
 		return known
 	}
@@ -98,13 +115,13 @@ func (j *judge) fails(o object.Object, known []fail) []fail {
 	if t.spec == nil {
 		// Of what a controller made, and was listed by its metadata alone, the Pods tell.
 		if o.ID.Kind == "Pod" || o.Controller() == nil {
-			j.fail(finding.PosturePodSecurity, o, "it has no Pod specification, or that was not read")
+			j.fail(finding.PosturePodSecurity, *o, "it has no Pod specification, or that was not read")
 		}
 		return known
 	}
 	fails, err := j.judged(t)
 	if err != nil {
-		j.fail(finding.PosturePodSecurity, o, "%v", err)
+		j.fail(finding.PosturePodSecurity, *o, "%v", err)
 	}
 	for _, f := range fails {
 		if !slices.Contains(known, f) {
@@ -122,7 +139,7 @@ func (w *workload) inherited(byUID map[string]*workload) (root *workload, left [
 		return nil, nil
 	}
 	seen := map[*workload]bool{w: true}
-	for o := byUID[w.owner]; o != nil && !seen[o]; o = byUID[o.owner] {
+	for o := byUID[w.owner()]; o != nil && !seen[o]; o = byUID[o.owner()] {
 		seen[o] = true
 		var rest []fail
 		for _, f := range left {
@@ -201,7 +218,7 @@ var (
 // unlikeGit is said of what is wrong with a declared object in the cluster only.
 const unlikeGit = ", in the cluster and not in git,"
 
-func either(declared, live object.Object) object.Object {
+func either(declared, live *object.Object) *object.Object {
 	if declared.Content == nil {
 		return live
 	}
@@ -209,7 +226,7 @@ func either(declared, live object.Object) object.Object {
 }
 
 // retired tells of a ReplicaSet that a rollout has left behind and that runs nothing.
-func retired(o object.Object) bool {
+func retired(o *object.Object) bool {
 	return o.ID.Kind == "ReplicaSet" && o.Controller() != nil && object.Map(o.Content, "spec")["replicas"] == int64(0)
 }
 

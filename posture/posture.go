@@ -9,6 +9,7 @@ package posture
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"regexp"
 	"slices"
@@ -54,12 +55,8 @@ type World struct {
 
 // Find returns what breaks the rules, sorted, and what could not be judged.
 func (p *Policy) Find(w World) ([]finding.Finding, []finding.Unjudged) {
-	j := &judge{Policy: p, world: w, declared: index(w.Declared), live: map[key]object.Object{}, forms: map[string]verdict{}}
-	for _, o := range w.Live {
-		if k := keyOf(o.ID); k.kind == "Namespace" || j.isDeclared(k) {
-			j.live[k] = o
-		}
-	}
+	j := &judge{Policy: p, world: w, forms: map[string]verdict{}}
+	j.index()
 	j.podSecurity()
 	j.network()
 	j.bindings()
@@ -72,30 +69,51 @@ func (p *Policy) Find(w World) ([]finding.Finding, []finding.Unjudged) {
 // judge is one pass over a world.
 type judge struct {
 	*Policy
-	world          World
-	declared, live map[key]object.Object // the live ones of what is declared, and Namespaces
-	forms          map[string]verdict    // of the standard, by the form that templates have
-	form           []byte                // the last, for the next one's room
+	world World
+	// declared and live are those of the kinds that are judged: what git has, the live ones
+	// of these, and Namespaces; and undeclared what is live beside them, in order.
+	declared, live object.Index[*object.Object]
+	undeclared     []*object.Object
+	forms          map[string]verdict // of the standard, by the form that templates have
+	form           []byte             // the last, for the next one's room
+	last           judgedTemplate
+	way            []step // room for scans
 	found          []finding.Finding
 	unjudged       []finding.Unjudged
 }
 
-// key names an object in whichever version.
-type key struct{ group, kind, namespace, name string }
-
-func keyOf(id object.ID) key { return key{id.Group, id.Kind, id.Namespace, id.Name} }
-
-func (j *judge) isDeclared(k key) bool {
-	_, ok := j.declared[k]
-	return ok
+// index finds its way through the world.
+func (j *judge) index() {
+	for o := range judgedOf(j.world.Declared) {
+		j.declared.Put(o.ID, o)
+	}
+	for o := range judgedOf(j.world.Live) {
+		switch {
+		case o.ID.Kind == "Namespace" || j.declared.Has(o.ID):
+			j.live.Put(o.ID, o)
+		default:
+			j.undeclared = append(j.undeclared, o)
+		}
+	}
 }
 
-func index(objects []object.Object) map[key]object.Object {
-	m := make(map[key]object.Object, len(objects))
-	for _, o := range objects {
-		m[keyOf(o.ID)] = o
+// judgedOf goes through the objects of kinds that are judged. Objects mostly come kind by
+// kind, and of most kinds nothing is asked.
+func judgedOf(all []object.Object) iter.Seq[*object.Object] {
+	return func(yield func(*object.Object) bool) {
+		var kind object.ID
+		judged := false
+		for i := range all {
+			o := &all[i]
+			if i == 0 || o.ID.Kind != kind.Kind || o.ID.Group != kind.Group {
+				kind = o.ID
+				judged = kind.Kind == "Namespace" || hasTemplate(kind) || isNetworkPolicy(kind) || isBinding(kind)
+			}
+			if judged && !yield(o) {
+				return
+			}
+		}
 	}
-	return m
 }
 
 // add takes a finding about an object that was looked at itself, so that nobody can
@@ -103,7 +121,9 @@ func index(objects []object.Object) map[key]object.Object {
 func (j *judge) add(f finding.Finding) {
 	f.Evidence = finding.Declared
 	if f.Origin.Position == (object.Position{}) {
-		f.Origin = j.declared[keyOf(f.Object)].Origin
+		if declared, ok := j.declared.Get(f.Object); ok {
+			f.Origin = declared.Origin
+		}
 	}
 	j.found = append(j.found, f)
 }
@@ -118,12 +138,12 @@ func (j *judge) namespaces() []string {
 		return slices.Compact(slices.Sorted(slices.Values(j.world.Namespaces)))
 	}
 	in := map[string]bool{}
-	for k := range j.declared {
+	for _, o := range j.world.Declared {
 		switch {
-		case k.namespace != "":
-			in[k.namespace] = true
-		case k.group == "" && k.kind == "Namespace":
-			in[k.name] = true
+		case o.ID.Namespace != "":
+			in[o.ID.Namespace] = true
+		case o.ID.Group == "" && o.ID.Kind == "Namespace":
+			in[o.ID.Name] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(in))
@@ -132,14 +152,14 @@ func (j *judge) namespaces() []string {
 // namespace returns the Namespace of that name; of the live and the declared one it is
 // the live one. An unknown one has no Content.
 func (j *judge) namespace(name string) object.Object {
-	k := key{kind: "Namespace", name: name}
-	declared := j.declared[k]
-	o, ok := j.live[k]
-	if !ok {
-		o = declared
+	id := object.ID{Version: "v1", Kind: "Namespace", Name: name}
+	o := object.Object{ID: id}
+	if declared, ok := j.declared.Get(id); ok {
+		o.Content, o.Origin = declared.Content, declared.Origin
 	}
-	o.ID = object.ID{Version: "v1", Kind: "Namespace", Name: name}
-	o.Origin = declared.Origin
+	if live, ok := j.live.Get(id); ok {
+		o.Content = live.Content
+	}
 	return o
 }
 
@@ -148,15 +168,21 @@ func (j *judge) unread(kind object.ID) bool { return j.world.Listed != nil && !j
 
 // each calls for every object that is declared or live, in order: with the declared
 // and the live form, of which one may have no Content.
-func (j *judge) each(is func(object.ID) bool, visit func(declared, live object.Object)) {
-	for _, d := range j.world.Declared {
-		if is(d.ID) {
-			visit(d, j.live[keyOf(d.ID)])
+func (j *judge) each(is func(object.ID) bool, visit func(declared, live *object.Object)) {
+	none := &object.Object{}
+	for d := range judgedOf(j.world.Declared) {
+		if !is(d.ID) {
+			continue
+		}
+		if live, ok := j.live.Get(d.ID); ok {
+			visit(d, live)
+		} else {
+			visit(d, none)
 		}
 	}
-	for _, l := range j.world.Live {
-		if is(l.ID) && !j.isDeclared(keyOf(l.ID)) {
-			visit(object.Object{}, l)
+	for _, l := range j.undeclared {
+		if is(l.ID) {
+			visit(none, l)
 		}
 	}
 }

@@ -19,7 +19,7 @@ func (j *judge) bindings() {
 	if !j.spec.Groups {
 		return
 	}
-	j.each(isBinding, func(declared, live object.Object) {
+	j.each(isBinding, func(declared, live *object.Object) {
 		told := map[string]bool{}
 		j.users(declared, "", told)
 		if declared.Content == nil {
@@ -31,13 +31,13 @@ func (j *judge) bindings() {
 }
 
 // users tells of the users that a binding names and that were not told of.
-func (j *judge) users(o object.Object, where string, told map[string]bool) {
+func (j *judge) users(o *object.Object, where string, told map[string]bool) {
 	if o.Content == nil {
 		return
 	}
 	role := object.Map(o.Content, "roleRef")
 	if role == nil {
-		j.fail(finding.PostureRBACUser, o, "its role and subjects were not read")
+		j.fail(finding.PostureRBACUser, *o, "its role and subjects were not read")
 		return
 	}
 	for _, s := range object.List(o.Content, "subjects") {

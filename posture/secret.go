@@ -119,7 +119,8 @@ func names(all []string) string {
 
 // credentials looks for credentials in what is no Secret.
 func (j *judge) credentials(o object.Object) {
-	var s scan
+	s := scan{way: j.way[:0]}
+	defer func() { j.way = s.way }()
 	for field, value := range o.Content {
 		if field != "status" && field != "apiVersion" && field != "kind" {
 			s.at(step{key: field}, func() { s.value(value) })

@@ -129,10 +129,10 @@ var errShape = errors.New("its Pod specification has not the form that Kubernete
 // What the standards speak of. Converting the rest, which is most of a Pod, would take
 // most of the time; upstream's own fixtures hold that nothing is missing here.
 var (
-	podFields       = []string{"hostNetwork", "hostPID", "hostIPC", "hostUsers", "os", "securityContext"}
+	podFields       = [...]string{"hostNetwork", "hostPID", "hostIPC", "hostUsers", "os", "securityContext"}
 	containerFields = []string{"name", "securityContext"}
 	handlers        = []string{"livenessProbe", "readinessProbe", "startupProbe"}
-	containerLists  = []string{"initContainers", "containers", "ephemeralContainers"}
+	containerLists  = [...]string{"initContainers", "containers", "ephemeralContainers"}
 	// allowedVolumes are allowed by every version of every standard.
 	allowedVolumes = []string{"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
 )
@@ -145,7 +145,7 @@ func convert(t template) (*corev1.Pod, error) {
 			metav1.SetMetaDataAnnotation(&pod.ObjectMeta, name, value)
 		}
 	}
-	spec := only(t.spec, podFields)
+	spec := only(t.spec, podFields[:])
 	err := items(t.spec, "volumes", spec, slimVolume)
 	for _, field := range containerLists {
 		err = errors.Join(err, items(t.spec, field, spec, slimContainer))

@@ -114,5 +114,5 @@ func isProvisioned(_ *judge, i *item) bool { return generatedVolume.MatchString(
 
 // isByPeople tells whether a tool of people has written an object.
 func (j *judge) isByPeople(i *item) bool {
-	return slices.ContainsFunc(j.policy.writers.Writers(i.Object), func(w differ.Written) bool { return w.Foreign && w.Person })
+	return slices.ContainsFunc(j.policy.writers.Writers(*i.Object), func(w differ.Written) bool { return w.Foreign && w.Person })
 }

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"plumbline.dev/plumbline/object"
 )
 
 // comparison is of a Pod with the template that it should be of.
@@ -18,17 +20,45 @@ type comparison struct {
 	found  []misfit
 }
 
+// lists are those of a Pod that are compared item by item.
+var lists = []string{"volumes", "containers", "initContainers", "ephemeralContainers"}
+
 // tokenPath is where the cluster mounts a Pod's service account.
 const tokenPath = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 func (c *comparison) run() []misfit {
 	c.findGuests()
 	c.volumes()
-	for _, list := range []string{"containers", "initContainers", "ephemeralContainers"} {
+	for _, list := range lists[1:] {
 		c.containers(list)
 	}
 	c.podFields()
 	return c.found
+}
+
+// isAs tells whether all that is looked at is what it is in another comparison of the
+// same owner: replicas share what they have in common. A StatefulSet's volumes are each
+// Pod's own.
+func (c *comparison) isAs(other *comparison) bool {
+	if c.owner.ID.Kind == "StatefulSet" || !object.IsOne(c.template, other.template) {
+		return false
+	}
+	for _, fields := range [][]string{lists, settled} {
+		for _, field := range fields {
+			if a, b := c.spec[field], other.spec[field]; !object.IsOne(a, b) && !isOneScalar(a, b) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func isOneScalar(a, b any) bool {
+	switch a.(type) {
+	case nil, string, bool, int64:
+		return a == b
+	}
+	return false
 }
 
 func (c *comparison) add(m misfit) {
@@ -278,7 +308,7 @@ func (c *comparison) isGuests(name string) bool {
 	if len(c.guests) == 0 {
 		return false
 	}
-	for _, list := range []string{"containers", "initContainers", "ephemeralContainers"} {
+	for _, list := range lists[1:] {
 		for _, v := range listAt(c.spec, list) {
 			mounted := byName(listAt(v, "volumeMounts")).find(name, 0) != nil
 			if mounted && !c.guests[list+"/"+text(v, "name")] {

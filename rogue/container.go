@@ -87,8 +87,9 @@ func (j *judge) tellShared(all map[place]*finding.Finding, pod *item, m misfit) 
 	}
 	at := place{top.ID, m.container}
 	if all[at] == nil {
+		origin, _ := j.declared.Get(top.ID)
 		all[at] = &finding.Finding{
-			Rule: finding.RogueContainer, Severity: finding.Info, Object: top.ID, Origin: j.declared[keyOf(top.ID)],
+			Rule: finding.RogueContainer, Severity: finding.Info, Object: top.ID, Origin: origin,
 			Subject: m.container, Evidence: finding.Checked,
 			Message: "of all of its Pods, " + m.text() + ": a webhook or policy that changes Pods may have done that",
 			Advice:  "declare in spec.scope.injected what webhooks put into Pods",
@@ -127,7 +128,7 @@ func (j *judge) tellContainer(pod *item, container string, misfits []misfit) fin
 // editors names who else wrote the containers, as far as the records tell.
 func (j *judge) editors(pod *item, misfits []misfit) string {
 	for _, m := range misfits {
-		for _, w := range j.policy.writers.Writers(pod.Object, "spec", m.list) {
+		for _, w := range j.policy.writers.Writers(*pod.Object, "spec", m.list) {
 			if w.Foreign {
 				return "its records name " + spelled(w)
 			}

@@ -74,7 +74,7 @@ func withoutMarks(labels map[string]any) map[string]any {
 
 // isForeign tells whether somebody else than deployers and controllers wrote a field.
 func (j *judge) isForeign(i *item, field ...string) bool {
-	for _, w := range j.policy.writers.Writers(i.Object, field...) {
+	for _, w := range j.policy.writers.Writers(*i.Object, field...) {
 		if w.Foreign {
 			return true
 		}
@@ -85,7 +85,7 @@ func (j *judge) isForeign(i *item, field ...string) bool {
 // lastWritten is when a field was last written, as far as the records tell.
 func (j *judge) lastWritten(i *item, field ...string) time.Time {
 	var last time.Time
-	for _, w := range j.policy.writers.Writers(i.Object, field...) {
+	for _, w := range j.policy.writers.Writers(*i.Object, field...) {
 		if w.Time.After(last) {
 			last = w.Time
 		}

@@ -88,7 +88,7 @@ func (p product) covers(j *judge, i *item) bool {
 	if len(p.generator.Managers) == 0 {
 		return true
 	}
-	for _, w := range j.policy.writers.Writers(i.Object) {
+	for _, w := range j.policy.writers.Writers(*i.Object) {
 		for _, manager := range p.generator.Managers {
 			if pattern(manager).matches(w.Manager) {
 				return true

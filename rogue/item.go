@@ -8,10 +8,8 @@ import (
 	"plumbline.dev/plumbline/object"
 )
 
-// key names an object whatever version it is read in.
-type key struct{ group, kind, namespace, name string }
-
-func keyOf(id object.ID) key { return key{id.Group, id.Kind, id.Namespace, id.Name} }
+// key is what objects are found by that a name is made for.
+type key struct{ kind, namespace, name string }
 
 // kindOf spells a kind and its group as the tables do: "Pod", "ReplicaSet.apps".
 func kindOf(id object.ID) string {
@@ -31,12 +29,13 @@ func kindOf(id object.ID) string {
 
 // item is one live object and what is known of it.
 type item struct {
-	object.Object
+	*object.Object
 	metadata map[string]any
 	uid      string
 	kind     string // as kindOf spells it
 	refs     []reference
 	declared bool
+	passing  bool // of a kind that is no configuration
 
 	state state
 	// root is what it stands or falls with: nil for what is known.
@@ -46,6 +45,8 @@ type item struct {
 	doubt doubt
 	// misfits are how a Pod differs from its owner's template.
 	misfits []misfit
+	// fits is what one Pod of an owner has that does not differ from its template.
+	fits *comparison
 }
 
 // state is how far the judgement of an item has come.
@@ -75,8 +76,8 @@ type reference struct {
 }
 
 // read fills an item in with the part of an object that tells where it belongs.
-func (i *item) read(o object.Object) {
-	i.Object, i.kind = o, kindOf(o.ID)
+func (i *item) read(o *object.Object) {
+	i.Object = o
 	i.metadata, _ = o.Content["metadata"].(map[string]any)
 	i.uid, _ = i.metadata["uid"].(string)
 	owners, _ := i.metadata["ownerReferences"].([]any)
@@ -100,9 +101,6 @@ func newReference(fields map[string]any, namespace string) reference {
 	r.kind = kindOf(r.id)
 	return r
 }
-
-// passing tells whether the object is of a kind that is no configuration.
-func (i *item) passing() bool { return Passing(i.ID) }
 
 // Passing tells whether objects of an ID's kind are no configuration but a cluster's
 // state, such as Events: they are never rogues, and need not be in a World.

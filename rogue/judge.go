@@ -13,8 +13,8 @@ type judge struct {
 	world         World
 	items         []*item // in the order of their IDs
 	byUID         map[string]*item
-	byKey         map[key]*item
-	declared      map[key]object.Origin
+	byID          object.Index[*item]
+	declared      object.Index[object.Origin]
 	made          *made
 	claims        map[key][]*item // StatefulSets by what their claims' names begin with
 	distributions map[distribution]bool
@@ -24,18 +24,23 @@ type judge struct {
 func newJudge(p *Policy, w World) *judge {
 	j := &judge{
 		policy: p, world: w,
-		byUID: make(map[string]*item, len(w.Live)), byKey: make(map[key]*item, len(w.Live)),
-		declared: make(map[key]object.Origin, len(w.Declared)),
+		items: make([]*item, 0, len(w.Live)), byUID: make(map[string]*item, len(w.Live)),
 	}
-	for _, o := range w.Declared {
-		j.declared[keyOf(o.ID)] = o.Origin
+	for n := range w.Declared {
+		j.declared.Put(w.Declared[n].ID, w.Declared[n].Origin)
 	}
 	items := make([]*item, len(w.Live))
 	memory := make([]item, len(w.Live))
-	for n, o := range w.Live {
-		memory[n].read(o)
-		_, memory[n].declared = j.declared[keyOf(o.ID)]
-		items[n] = &memory[n]
+	for n := range w.Live {
+		i := &memory[n]
+		i.read(&w.Live[n])
+		if n > 0 && i.ID.Kind == items[n-1].ID.Kind && i.ID.Group == items[n-1].ID.Group {
+			i.kind, i.passing = items[n-1].kind, items[n-1].passing
+		} else {
+			i.kind, i.passing = kindOf(i.ID), Passing(i.ID)
+		}
+		i.declared = j.declared.Has(i.ID)
+		items[n] = i
 	}
 	slices.SortFunc(items, func(a, b *item) int { return a.ID.Compare(b.ID) })
 	j.index(items)
@@ -54,10 +59,13 @@ func (j *judge) index(items []*item) {
 	for _, i := range items {
 		other, ok := j.byUID[i.uid]
 		if ok && i.uid != "" && other != i {
-			j.byKey[keyOf(i.ID)] = other
+			j.byID.Put(i.ID, other)
 			continue
 		}
-		j.byUID[i.uid], j.byKey[keyOf(i.ID)] = i, i
+		if other != i {
+			j.byUID[i.uid] = i
+		}
+		j.byID.Put(i.ID, i)
 		j.items = append(j.items, i)
 	}
 }

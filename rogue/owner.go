@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"plumbline.dev/plumbline/finding"
+	"plumbline.dev/plumbline/object"
 )
 
 // check is what came of looking at an owner and its child: the zero value says that
@@ -106,7 +107,7 @@ func (j *judge) notLive(i *item, r reference, owner *item) check {
 	switch {
 	case owner != nil:
 		return but("its UID is that of %s", owner.ID)
-	case j.byKey[keyOf(id)] != nil:
+	case j.byID.Has(id):
 		return but("that has another UID")
 	case !j.listed(id):
 		j.unsure(i, fmt.Sprintf("its owner %s %s was not listed", r.kind, r.id.Name))
@@ -149,7 +150,7 @@ func (j *judge) isByControllers(_, child *item) check {
 func (j *judge) ownerWithoutReference(i *item) *item {
 	switch {
 	case i.kind == "Endpoints":
-		service := j.byKey[key{"", "Service", i.ID.Namespace, i.ID.Name}]
+		service, _ := j.byID.Get(object.ID{Kind: "Service", Namespace: i.ID.Namespace, Name: i.ID.Name})
 		if service != nil && at(service.Content, "spec") != nil && len(fieldsAt(service.Content, "spec", "selector")) == 0 {
 			return nil // of a Service without a selector, they are written by hand
 		}
@@ -186,7 +187,7 @@ var accountSecrets = []struct {
 func (j *judge) accountOf(secret *item) *item {
 	for _, s := range accountSecrets {
 		name, random := cutLast(secret.ID.Name, s.between)
-		account := j.byKey[key{"", "ServiceAccount", secret.ID.Namespace, name}]
+		account, _ := j.byID.Get(object.ID{Kind: "ServiceAccount", Namespace: secret.ID.Namespace, Name: name})
 		if len(random) != 5 || account == nil || !j.isOn(s.on) || j.isByPeople(secret) {
 			continue
 		}

@@ -74,7 +74,7 @@ func New(scope v1alpha1.Scope, writers differ.Options) (*Policy, error) {
 func (p *Policy) Find(w World) Result {
 	j := newJudge(p, w)
 	for _, i := range j.items {
-		if !i.passing() {
+		if !i.passing {
 			j.stand(i)
 		}
 	}

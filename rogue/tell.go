@@ -34,7 +34,7 @@ func (j *judge) tell(i *item, children []object.ID) finding.Finding {
 // neither deployer nor controller.
 func (j *judge) author(i *item) string {
 	var first differ.Written
-	for _, w := range j.policy.writers.Writers(i.Object) {
+	for _, w := range j.policy.writers.Writers(*i.Object) {
 		if first.Manager == "" || w.Foreign && !first.Foreign || w.Foreign == first.Foreign && w.Time.Before(first.Time) {
 			first = w
 		}

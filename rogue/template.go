@@ -1,6 +1,10 @@
 package rogue
 
-import "strings"
+import (
+	"strings"
+
+	"plumbline.dev/plumbline/object"
+)
 
 // fitsTemplate compares what a Pod runs with the template of whoever is said to have
 // made it. A Pod that somebody else made and that only was adopted is nobody's child;
@@ -42,7 +46,7 @@ func (j *judge) templateOf(owner, pod *item) (template map[string]any, current b
 	if owner.ID.Kind == "DaemonSet" {
 		name = owner.ID.Name + "-" + hash
 	}
-	revision := j.byKey[key{"apps", "ControllerRevision", owner.ID.Namespace, name}]
+	revision, _ := j.byID.Get(object.ID{Group: "apps", Kind: "ControllerRevision", Namespace: owner.ID.Namespace, Name: name})
 	if revision == nil || revision.Content["data"] == nil {
 		if len(j.misfits(owner, pod, fieldsAt(now, "spec"), fieldsAt(pod.Content, "spec"))) == 0 {
 			return now, true
@@ -96,7 +100,7 @@ const shortened = 40
 // isForeignApply tells whether somebody else applied a Pod's containers, as no
 // controller does that makes Pods.
 func (j *judge) isForeignApply(pod *item) bool {
-	for _, w := range j.policy.writers.Writers(pod.Object, "spec", "containers") {
+	for _, w := range j.policy.writers.Writers(*pod.Object, "spec", "containers") {
 		if w.Foreign && w.Operation == "Apply" {
 			return true
 		}
@@ -115,7 +119,14 @@ func (j *judge) mayPrecede(owner, pod *item) bool {
 // cluster fills in and what is declared as injected.
 func (j *judge) misfits(owner, pod *item, template, spec map[string]any) []misfit {
 	c := comparison{owner: owner, pod: pod, template: template, spec: spec, injected: j.policy.injected}
-	return c.run()
+	if owner.fits != nil && c.isAs(owner.fits) {
+		return nil
+	}
+	found := c.run()
+	if len(found) == 0 {
+		owner.fits = &c
+	}
+	return found
 }
 
 // misfit is one way in which a Pod differs from its template.
