@@ -224,6 +224,9 @@ func (s *Survey) add(listed cluster.Listed) {
 
 // replace puts objects with their content in the place of the same without.
 func (s *Survey) replace(objects []object.Object) {
+	if len(objects) == 0 {
+		return
+	}
 	at := map[object.ID]int{}
 	for i, o := range s.Objects {
 		at[o.ID] = i
@@ -240,19 +243,17 @@ func (s *Survey) replace(objects []object.Object) {
 // foreignOwners reads what owner references name and what is not in the scope.
 func (s *Survey) foreignOwners(ctx context.Context) []object.Object {
 	wanted := map[object.ID]bool{}
-	for _, o := range s.Objects {
-		for _, owner := range object.List(object.Map(o.Content, "metadata"), "ownerReferences") {
+	var last ownerKind
+	for i := range s.Objects {
+		for _, owner := range object.List(object.Map(s.Objects[i].Content, "metadata"), "ownerReferences") {
 			owner, _ := owner.(map[string]any)
-			gv, err := schema.ParseGroupVersion(object.Text(owner, "apiVersion"))
-			id := object.ID{Group: gv.Group, Version: gv.Version, Kind: object.Text(owner, "kind"), Name: object.Text(owner, "name")}
-			r, unknown := s.Resource(id.Group, id.Version, id.Kind)
-			if err != nil || unknown != nil {
-				continue // and so there is none
+			apiVersion, kind, namespace := object.Text(owner, "apiVersion"), object.Text(owner, "kind"), s.Objects[i].ID.Namespace
+			if apiVersion != last.apiVersion || kind != last.id.Kind || namespace != last.below {
+				last = s.ownerKind(apiVersion, kind, namespace)
 			}
-			if r.Namespaced {
-				id.Namespace = o.ID.Namespace
-			}
-			if !s.Listed(id) {
+			if last.foreign {
+				id := last.id
+				id.Name = object.Text(owner, "name")
 				wanted[id] = true
 			}
 		}
@@ -266,6 +267,28 @@ func (s *Survey) foreignOwners(ctx context.Context) []object.Object {
 		}
 	}
 	return owners
+}
+
+// ownerKind is what there is to know of the owners of a kind whose children are in one
+// namespace: most owners are of the kind of the last.
+type ownerKind struct {
+	apiVersion, below string
+	id                object.ID // without a name
+	foreign           bool      // there may be such, and they were not listed
+}
+
+func (s *Survey) ownerKind(apiVersion, kind, namespace string) ownerKind {
+	gv, err := schema.ParseGroupVersion(apiVersion)
+	k := ownerKind{apiVersion: apiVersion, below: namespace, id: object.ID{Group: gv.Group, Version: gv.Version, Kind: kind}}
+	r, unknown := s.Resource(gv.Group, gv.Version, kind)
+	if err != nil || unknown != nil {
+		return k // and so there is none
+	}
+	if r.Namespaced {
+		k.id.Namespace = namespace
+	}
+	k.foreign = !s.Listed(k.id)
+	return k
 }
 
 // everything is what is in the scope, and what that may belong to.

@@ -105,8 +105,12 @@ func (c *Cluster) all(ctx context.Context, l Listing) Listed {
 	listed := Listed{Listing: l}
 	for range 2 {
 		listed.Objects = nil
-		listed.Err = c.each(ctx, l.group(), func(o object.Object) error {
-			listed.Objects = append(listed.Objects, o)
+		listed.Err = c.pages(ctx, l.group(), func(p page) error {
+			if listed.Objects == nil && p.next == "" {
+				listed.Objects = p.objects
+			} else {
+				listed.Objects = append(slices.Grow(listed.Objects, len(p.objects)+p.pagesLeft*pageSize), p.objects...)
+			}
 			return nil
 		})
 		if !apierrors.IsResourceExpired(listed.Err) {
@@ -117,4 +121,17 @@ func (c *Cluster) all(ctx context.Context, l Listing) Listed {
 		listed.Objects = nil
 	}
 	return listed
+}
+
+// pages calls do for every page of a group.
+func (c *Cluster) pages(ctx context.Context, g group, do func(page) error) error {
+	for next := ""; ; {
+		p, err := c.page(ctx, g, next)
+		if err == nil {
+			err = do(p)
+		}
+		if next = p.next; err != nil || next == "" {
+			return err
+		}
+	}
 }

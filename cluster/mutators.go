@@ -79,24 +79,6 @@ var mutatorKinds = []schema.GroupKind{
 	{Group: "apiregistration.k8s.io", Kind: "APIService"},
 }
 
-// each calls do for every object of a group.
-func (c *Cluster) each(ctx context.Context, g group, do func(object.Object) error) error {
-	for next := ""; ; {
-		page, err := c.page(ctx, g, next)
-		if err != nil {
-			return err
-		}
-		for _, o := range page.objects {
-			if err := do(o); err != nil {
-				return err
-			}
-		}
-		if next = page.next; next == "" {
-			return nil
-		}
-	}
-}
-
 // rulesOf returns what a webhook configuration, a policy or an aggregated API is about.
 // The server of the last fills in what its schema does not tell.
 func rulesOf(o object.Object) ([]mutation, error) {

@@ -109,6 +109,9 @@ func sameContainer(a, b *container) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
+	if object.IsOne(a.spec, b.spec) {
+		return true
+	}
 	left := formFields(b.spec)
 	for field, value := range a.spec {
 		if slices.Contains(resized, field) {

@@ -3,6 +3,7 @@ package source
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"plumbline.dev/plumbline/finding"
 	"plumbline.dev/plumbline/object"
@@ -33,7 +34,7 @@ func (p *Policy) judge(text string) judged {
 	if ok {
 		return j
 	}
-	j.image, j.err = address.ParseImage(text)
+	j.image, j.err = p.parse(text)
 	if j.err == nil {
 		j.name, j.known = j.image.String(), knownAs(j.image)
 		j.outside = len(p.registries) > 0 && !j.image.WithinAny(p.registries)
@@ -47,6 +48,47 @@ func (p *Policy) judge(text string) judged {
 	}
 	p.known[text] = j
 	return j
+}
+
+// parse reads an image reference as address.ParseImage does. Most name a tag in one of a
+// few repositories, and to read the repository is what takes the time.
+func (p *Policy) parse(text string) (address.Image, error) {
+	at := strings.LastIndexByte(text, ':')
+	if at < 0 || !isTag(text[at+1:]) || strings.IndexByte(text[:at], '/') < 0 || strings.IndexByte(text, '@') >= 0 {
+		return address.ParseImage(text)
+	}
+	p.mu.RLock()
+	image, ok := p.untagged[text[:at]]
+	p.mu.RUnlock()
+	if !ok {
+		var err error
+		if image, err = address.ParseImage(text[:at]); err != nil || image.Tag != "" {
+			return address.ParseImage(text)
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if len(p.untagged) >= most {
+			clear(p.untagged)
+		}
+		p.untagged[text[:at]] = image
+	}
+	image.Tag = text[at+1:]
+	return image, nil
+}
+
+// isTag tells of a text that is a tag wherever one can stand
+// (https://pkg.go.dev/github.com/distribution/reference#pkg-overview).
+func isTag(text string) bool {
+	const longest = 128
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c >= '0' && c <= '9', c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c == '_':
+		case i > 0 && (c == '.' || c == '-'):
+		default:
+			return false
+		}
+	}
+	return text != "" && len(text) <= longest
 }
 
 // judgesImages says whether anything is wanted of images at all.

@@ -42,8 +42,9 @@ type Policy struct {
 
 	// The same few images stand in thousands of objects. What is kept of them changes
 	// no answer, only how long it takes.
-	mu    sync.RWMutex
-	known map[string]judged
+	mu       sync.RWMutex
+	known    map[string]judged
+	untagged map[string]address.Image // by how they are written without the tag
 }
 
 // New compiles spec.sources. Errors name the field and say what to write instead.
@@ -54,6 +55,7 @@ func New(spec v1alpha1.Sources, own Own) (*Policy, error) {
 		read:      spec.Releases == v1alpha1.Read,
 		fixed:     spec.Tags == v1alpha1.Fixed || spec.Tags == "" && len(spec.Registries) > 0,
 		known:     map[string]judged{},
+		untagged:  map[string]address.Image{},
 	}
 	var errs [5]error
 	p.finder, errs[0] = images.New(spec.Images)

@@ -80,7 +80,7 @@ func New(fields []v1alpha1.ImageField) (Finder, error) {
 // Find returns the images that an object names, in the order in which they stand.
 // Errors say that a configured field holds something else than text.
 //
-// Of Kubernetes' own kinds it looks at Pods and all templates of Pods; of any other,
+// Of Kubernetes' core kinds it looks at Pods and all templates of Pods; of any other,
 // at the two places where workloads have their template (spec.template,
 // spec.jobTemplate) and at the fields that are configured.
 func (f Finder) Find(o object.Object) ([]Use, []error) {
@@ -110,6 +110,8 @@ func PodSpec(o object.Object) map[string]any {
 		return object.Map(o.Content, "spec")
 	case o.ID.Group == "" && o.ID.Kind == "PodTemplate":
 		return object.Map(object.Map(o.Content, "template"), "spec")
+	case o.ID.Group == "" && o.ID.Kind != "ReplicationController":
+		return nil // none other of these has a template
 	case o.ID.Group == "batch" && o.ID.Kind == "JobTemplate":
 		return templated(object.Map(o.Content, "template"))
 	}
