@@ -145,6 +145,7 @@ type Stored struct {
 // by t. Both must be the same object in the same version. It edits neither.
 func Compare(declared, live object.Object, t Type, o Options) Diff {
 	w := newWalker(live, t, o)
+	defer w.leave()
 	content := declared.Content
 	diff := w.compare(content)
 	if hasDeclaredChange(diff) {

@@ -2,6 +2,7 @@ package differ
 
 import (
 	"slices"
+	"sync"
 
 	"plumbline.dev/plumbline/object"
 )
@@ -18,8 +19,7 @@ type walker struct {
 	pod     bool // the object is a Pod
 	builtin bool // the object is of one of Kubernetes' own kinds
 
-	path    []step
-	stack   []map[string]any // places; see owning
+	*room
 	changes []Change
 	ignore  []Ignore  // the rules, once they count
 	sides   sides     // where they look
@@ -47,8 +47,31 @@ func newWalker(live object.Object, t Type, o Options) *walker {
 		secret:  live.ID.Group == "" && live.ID.Kind == "Secret",
 		pod:     live.ID.Group == "" && live.ID.Kind == "Pod",
 		builtin: kinds().Recognizes(gvk(live.ID)),
-		path:    make([]step, 0, 16), stack: make([]map[string]any, 0, 64),
+		room:    rooms.Get().(*room),
 	}
+}
+
+// room is what a walk writes its way down in.
+type room struct {
+	path  []step
+	stack []map[string]any // places; see owning
+}
+
+// rooms are those of walks that have ended: nothing of them is in what they found.
+var rooms = sync.Pool{New: func() any { return &room{make([]step, 0, usualPath), make([]map[string]any, 0, usualStack)} }}
+
+// Most objects need no more room.
+const usualPath, usualStack = 16, 64
+
+// leave gives the room to the next walk, unless an unusual object has made it large.
+func (w *walker) leave() {
+	if cap(w.path) > usualPath || cap(w.stack) > usualStack {
+		return
+	}
+	clear(w.path[:cap(w.path)])
+	clear(w.stack[:cap(w.stack)])
+	rooms.Put(w.room)
+	w.room = nil
 }
 
 // compare walks declared and the live object and returns what differs.
