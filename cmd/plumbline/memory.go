@@ -11,7 +11,7 @@ import (
 const (
 	// unhurried is the size, in bytes, up to which the heap may grow before any garbage is
 	// collected, and between two collections.
-	unhurried = 185 << 20
+	unhurried = 205 << 20
 	// pace is by how many percent it then grows at least between two collections.
 	pace = 40
 )
