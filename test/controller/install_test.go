@@ -3,7 +3,6 @@ package controller
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -263,18 +262,20 @@ func TestRights(t *testing.T) {
 			t.Errorf("refused: %s %s", r.Verb, r.RequestURI)
 		}
 	}
-	base := rights(t, w, manifests(t))
 	for _, component := range withoutRights {
-		for name := range added(base, rights(t, w, manifests(t, component))) {
+		for name := range w.adds(component) {
 			t.Errorf("the component %s adds the right %s", component, name)
 		}
 	}
 }
 
-// added are the rights that are not of the base.
-func added(base, with map[string]right) map[string]right {
-	all := maps.Clone(with)
-	maps.DeleteFunc(all, func(name string, _ right) bool { _, ok := base[name]; return ok })
+// adds are the rights that components add to the base.
+func (w *world) adds(components ...string) map[string]right {
+	w.Helper()
+	all := rights(w, w, manifests(w, components...))
+	for name := range rights(w, w, manifests(w)) {
+		delete(all, name)
+	}
 	return all
 }
 
@@ -301,8 +302,7 @@ func (w *world) usesAll(granted map[string]right, uses func() []use) {
 // what the base does not allow.
 func (w *world) usesItsOwn(components ...string) {
 	w.Helper()
-	base := rights(w, w, manifests(w))
-	own := added(base, rights(w, w, manifests(w, components...)))
+	base, own := rights(w, w, manifests(w)), w.adds(components...)
 	if len(own) == 0 {
 		w.Errorf("%v add no rights", components)
 	}

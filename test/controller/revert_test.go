@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +21,7 @@ func reverts(t *testing.T, namespace string, components ...string) *world {
 	w := prepare(t)
 	dir := manifests(t, components...)
 	w.admin.Kubectl(t, "apply", "-k", dir)
-	for name := range granted(t, w, components...) {
+	for name := range w.adds(components...) {
 		kind, rest, _ := strings.Cut(name, " ")
 		role, _, _ := strings.Cut(rest, " ")
 		t.Cleanup(func() {
@@ -32,19 +31,6 @@ func reverts(t *testing.T, namespace string, components ...string) *world {
 	w.start()
 	w.admin.Kubectl(t, "create", "namespace", namespace)
 	return w
-}
-
-// granted are the rights that components add.
-func granted(t *testing.T, w *world, components ...string) map[string]right {
-	t.Helper()
-	all := rights(t, w, manifests(t, components...))
-	for name := range rights(t, w, manifests(t)) {
-		delete(all, name)
-	}
-	if len(all) == 0 {
-		t.Fatalf("%v add no rights", components)
-	}
-	return all
 }
 
 // eventually waits for kubectl to print a text.
@@ -224,12 +210,6 @@ webhooks:
 	for _, entry := range w.requests() {
 		if entry.ResponseStatus.Code == http.StatusForbidden {
 			t.Errorf("refused: %s %s", entry.Verb, entry.RequestURI)
-		}
-	}
-	uses := w.uses()
-	for name, r := range granted(t, w, "revert", "prune") {
-		if !slices.ContainsFunc(uses, r.grants) {
-			t.Errorf("nobody uses %s", name)
 		}
 	}
 }
