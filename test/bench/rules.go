@@ -75,7 +75,9 @@ func printRules(w io.Writer, g governed) error {
 	a, c := perObject(g.comparing, g.declared), perObject(g.rules, g.live)
 	fmt.Fprintf(out, "  %-17s %22.0f %24.0f %9.2f\n", "CPU/object, µs", a, c, c/a)
 	more := 100 * (median(values(g.rules, metrics[1]))/median(values(g.comparing, metrics[1])) - 1)
-	fmt.Fprintf(out, "\ntarget\n  %s\n", rulesTarget(more))
+	each := rulesTarget(100 * (c/a - 1))
+	each.what += ", by object"
+	fmt.Fprintf(out, "\ntargets\n  %s\n  %s\n", each, rulesTarget(more))
 	return out.Flush()
 }
 
