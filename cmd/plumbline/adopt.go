@@ -34,8 +34,8 @@ type adoptOptions struct {
 
 const adoptLong = `Take over into git what is live and git says otherwise: the other way round than
 a revert. It prints a patch, as "git apply" takes it from the top of the
-repository, and changes nothing; --write edits the files, and --branch commits to
-a new branch of the checkout. Nothing is ever written to the cluster.
+repository, and changes nothing; --write edits the files, and --branch commits
+to a new branch of the checkout. Nothing is ever written to the cluster.
 
 A value is edited where it stands, be that a manifest, a patch or an entry of a
 kustomization; comments, order and quotes stay. Where other kustomizations use
@@ -44,11 +44,11 @@ kustomization of the directory. Each edit is rendered again before it counts: it
 stays only if git then says what is live, and nothing else has changed.
 
 By default all changes of drift/modified, drift/added, drift/removed and
-drift/released are taken over. With --missing, objects that are gone are taken out
-of git as well, and with --rogue those that nobody declared are added. Values of
-Secrets, what rules ignore, what a controller owns and what waits for its
-deployment stay as git has them. What was taken over and what was not, and why, is
-told on standard error.
+drift/released are taken over. With --missing, objects that are gone are taken
+out of git as well, and with --rogue those that nobody declared are added.
+Values of Secrets, what rules ignore, what a controller owns and what waits for
+its deployment stay as git has them. What was taken over and what was not, and
+why, is told on standard error.
 
 Exit codes:
   0  all that was chosen is in git now, or in the patch, or there was nothing
@@ -66,7 +66,7 @@ const adoptExample = `  # What would have to change in git, to declare what runs
   plumbline adopt . -f baseline.yaml --rule drift/modified --branch adopt-hotfix
 
   # The patch for a repository of which there is no checkout
-  plumbline adopt --git https://git.example.com/config.git --path shop/prod > adopt.patch`
+  plumbline adopt --git https://git.example.com/config.git > adopt.patch`
 
 func newAdoptCommand(s streams) *cobra.Command {
 	o := adoptOptions{compare: diffOptions{declared: declaredOptions{in: s.in}, kube: genericclioptions.NewConfigFlags(true)}}

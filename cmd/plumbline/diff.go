@@ -250,6 +250,13 @@ func (o diffOptions) source(ctx context.Context, progress *progress, file object
 	if err != nil {
 		return nil, fmt.Errorf("%w, or --live for a comparison without a cluster", err)
 	}
+	return o.connect(ctx, progress, config, options)
+}
+
+// connect opens the cluster, and fills in the namespace that the kubeconfig's context
+// implies.
+func (o diffOptions) connect(ctx context.Context, progress *progress, config *rest.Config, options *assess.Options) (*cluster.Cluster, error) {
+	var err error
 	loader := o.kube.ToRawKubeConfigLoader()
 	if options.Namespace, _, err = loader.Namespace(); err != nil {
 		return nil, fmt.Errorf("reading the kubeconfig: %w", err)

@@ -104,11 +104,14 @@ func (o *revertOptions) run(ctx context.Context, s streams) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	live, err := o.source(ctx, progress, nil, &pass.Assess)
+	config, err := clientConfig(o.kube)
 	if err != nil {
 		return 0, err
 	}
-	c, _ := live.(*cluster.Cluster)
+	c, err := o.connect(ctx, progress, config, &pass.Assess)
+	if err != nil {
+		return 0, err
+	}
 	found, err := pass.Report(ctx, c)
 	if err != nil {
 		return 0, err
