@@ -199,7 +199,7 @@ func (w *world) wrote(resource string) int {
 	return n
 }
 
-const storm = 3000
+const storm = 1000
 
 // TestStorm wants thousands of findings at once to be told and held, also where the process
 // is killed or ended meanwhile, and to hold up no others. What is told when a process is
