@@ -104,7 +104,7 @@ func plain(v any) any {
 
 // Masked returns the content of an object without what nobody may see.
 func Masked(o object.Object) map[string]any {
-	w := walker{secret: o.ID.Group == "" && o.ID.Kind == "Secret"}
+	w := walker{secret: o.ID.Group == "" && o.ID.Kind == "Secret", room: &room{}}
 	if !w.secret {
 		return o.Content
 	}
