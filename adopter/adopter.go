@@ -65,7 +65,7 @@ func Adopt(ctx context.Context, fsys fs.FS, dir string, wants []Want) (Result, e
 		return Result{}, err
 	}
 	repo := survey(fsys, dir)
-	a := &adoption{ctx: ctx, repo: repo, before: byID(rendered.Objects), faults: count(err), files: map[string][]byte{}, refused: make([]error, len(wants))}
+	a := &adoption{repo: repo, before: byID(rendered.Objects), faults: count(err), files: map[string][]byte{}, refused: make([]error, len(wants))}
 	a.now = a.before
 	var open []int
 	for i, w := range wants {
@@ -74,7 +74,7 @@ func Adopt(ctx context.Context, fsys fs.FS, dir string, wants []Want) (Result, e
 			open = append(open, i)
 		}
 	}
-	a.settle(open)
+	a.settle(ctx, open)
 	if ctx.Err() != nil {
 		return Result{}, ctx.Err()
 	}
@@ -130,7 +130,6 @@ func tells(reason error) int {
 
 // adoption is one run of Adopt.
 type adoption struct {
-	ctx    context.Context //nolint:containedctx // of the run that this is
 	repo   *repository
 	before map[object.ID]object.Object
 	now    map[object.ID]object.Object // with what was done so far
@@ -169,12 +168,12 @@ func count(err error) int {
 // settle does as much of some wants as can be done: all at once where that comes out
 // right, else half by half, and of a single one way by way. Together first, because
 // some changes are one edit: the tag of an image that several objects take.
-func (a *adoption) settle(group []int) {
+func (a *adoption) settle(ctx context.Context, group []int) {
 	switch {
-	case len(group) == 0 || a.ctx.Err() != nil:
+	case len(group) == 0 || ctx.Err() != nil:
 		return
 	case len(group) == 1:
-		a.refused[group[0]] = a.single(group[0])
+		a.refused[group[0]] = a.single(ctx, group[0])
 		return
 	}
 	files := maps.Clone(a.files)
@@ -182,11 +181,11 @@ func (a *adoption) settle(group []int) {
 	for _, i := range group {
 		applied = applied && a.firstWay(i, files)
 	}
-	if applied && a.verify(files, group) == nil {
+	if applied && a.verify(ctx, files, group) == nil {
 		return
 	}
-	a.settle(group[:len(group)/2])
-	a.settle(group[len(group)/2:])
+	a.settle(ctx, group[:len(group)/2])
+	a.settle(ctx, group[len(group)/2:])
 }
 
 // firstWay goes the first way that is open.
@@ -202,7 +201,7 @@ func (a *adoption) firstWay(i int, files map[string][]byte) bool {
 }
 
 // single tries the ways of one want, and says why none of them leads there.
-func (a *adoption) single(i int) error {
+func (a *adoption) single(ctx context.Context, i int) error {
 	var reason error
 	for _, way := range a.wants[i].ways {
 		files := maps.Clone(a.files)
@@ -212,7 +211,7 @@ func (a *adoption) single(i int) error {
 		}
 		if err == nil {
 			maps.Copy(files, edits)
-			err = a.verify(files, []int{i})
+			err = a.verify(ctx, files, []int{i})
 		}
 		if err == nil {
 			return nil

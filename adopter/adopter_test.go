@@ -2,7 +2,6 @@ package adopter_test
 
 import (
 	"bytes"
-	"context"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -137,7 +136,7 @@ func holds(t *testing.T, repo fs.FS, dir string, result adopter.Result) {
 			delete(after, name)
 		}
 	}
-	rendered, err := render.Render(context.Background(), after, dir, render.Options{})
+	rendered, err := render.Render(t.Context(), after, dir, render.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,13 +67,37 @@ func (d document) read(data []byte) (any, error) {
 	if err != nil || d.item < 0 {
 		return v, err
 	}
-	list, _ := v.(map[string]any)
-	items, _ := list["items"].([]any)
-	if d.item >= len(items) {
-		return nil, fmt.Errorf("%s has no item %d", d.file, d.item+1)
+	items, err := d.items(v)
+	if err != nil {
+		return nil, err
 	}
 	return items[d.item], nil
 }
+
+// items returns the items of the List that the document is an item of.
+func (d document) items(list any) ([]any, error) {
+	fields, _ := list.(map[string]any)
+	items, _ := fields["items"].([]any)
+	if d.item >= len(items) {
+		return nil, fmt.Errorf("%s has no item %d", d.file, d.item+1)
+	}
+	return items, nil
+}
+
+// withItems returns the List that the document is an item of with other items.
+func (d document) withItems(list any, f func([]any) []any) (any, error) {
+	items, err := d.items(list)
+	if err != nil {
+		return nil, err
+	}
+	fields, _ := list.(map[string]any)
+	fields = maps.Clone(fields)
+	fields["items"] = f(slices.Clone(items))
+	return fields, nil
+}
+
+// whole is the document that holds the List.
+func (d document) whole() document { return document{file: d.file, n: d.n, item: -1} }
 
 // content returns what the document says in a file system.
 func (d document) content(fsys fs.FS) (any, error) {
@@ -108,15 +132,13 @@ func (d document) rewrite(data []byte, f func(any) (any, error)) ([]byte, error)
 		return nil, err
 	}
 	if d.item >= 0 {
-		whole, err := document{file: d.file, n: d.n, item: -1}.read(data)
-		if err != nil {
-			return nil, err
-		}
-		list := maps.Clone(whole.(map[string]any))   //nolint:forcetypeassert // read has looked
-		items := slices.Clone(list["items"].([]any)) //nolint:forcetypeassert // likewise
-		items[d.item] = wanted
-		list["items"] = items
-		wanted = list
+		item := wanted
+		return d.whole().rewrite(data, func(list any) (any, error) {
+			return d.withItems(list, func(items []any) []any {
+				items[d.item] = item
+				return items
+			})
+		})
 	}
 	edited, err := rewrite.To(data, d.n, wanted)
 	if err != nil {
@@ -136,12 +158,8 @@ func (d document) cut(fsys fs.FS) ([]byte, error) {
 		return nil, err
 	}
 	if d.item >= 0 {
-		whole := document{file: d.file, n: d.n, item: -1}
-		return whole.rewrite(data, func(v any) (any, error) {
-			list := maps.Clone(v.(map[string]any))       //nolint:forcetypeassert // a List
-			items := slices.Clone(list["items"].([]any)) //nolint:forcetypeassert // likewise
-			list["items"] = slices.Delete(items, d.item, d.item+1)
-			return list, nil
+		return d.whole().rewrite(data, func(list any) (any, error) {
+			return d.withItems(list, func(items []any) []any { return slices.Delete(items, d.item, d.item+1) })
 		})
 	}
 	others := 0

@@ -99,10 +99,11 @@ func (a *adoption) mergePatch(w *want, o object.Object, overlay string, called n
 		file := path.Join(overlay, fileName("adopted", o.ID)+".yaml")
 		d := document{file: file, item: -1}
 		if v, err := d.content(fsys); err == nil {
-			if have, _ := v.(map[string]any); have == nil || !rewrite.Same(named(have), named(empty)) {
+			have, _ := v.(map[string]any)
+			if have == nil || !rewrite.Same(named(have), named(empty)) {
 				return nil, fmt.Errorf("%s is there already, and is something else", file)
 			}
-			return d.edit(fsys, func(v any) (any, error) { return w.inMergePatch(v.(map[string]any)) }) //nolint:forcetypeassert // looked at above
+			return d.edit(fsys, func(any) (any, error) { return w.inMergePatch(have) })
 		}
 		patch, err := w.inMergePatch(empty)
 		if err != nil {

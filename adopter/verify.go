@@ -1,6 +1,7 @@
 package adopter
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,10 +16,10 @@ import (
 
 // verify renders the edited files and keeps them if they say all that is wanted so far,
 // and of everything else what was said before.
-func (a *adoption) verify(files map[string][]byte, group []int) error {
-	result, err := render.Render(a.ctx, overlaid(a.repo.fsys, files), a.repo.dir, render.Options{})
-	if a.ctx.Err() != nil {
-		return a.ctx.Err()
+func (a *adoption) verify(ctx context.Context, files map[string][]byte, group []int) error {
+	result, err := render.Render(ctx, overlaid(a.repo.fsys, files), a.repo.dir, render.Options{})
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	if count(err) > a.faults || len(result.Objects) == 0 {
 		return fmt.Errorf("%w: %w", errNotRendered, err)

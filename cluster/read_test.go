@@ -34,7 +34,7 @@ func TestStream(t *testing.T) {
 	var asked atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if asked.Add(1) == 1 {
-			panic(http.ErrAbortHandler)
+			panic(http.ErrAbortHandler) // as net/http wants it said: nothing is answered
 		}
 		w.Header().Set("Content-Length", "1000")
 		_, _ = io.WriteString(w, `{"apiVersion":"v1","items":[`)

@@ -25,10 +25,29 @@ var reverts = flag.Int("reverts", 150, "number of objects that are edited and th
 // undone are the changes that are put back; a controller's are not.
 var undone = []differ.Op{differ.Modified, differ.Removed, differ.Added, differ.Reordered, differ.Released}
 
-// reverted counts what became of the objects of TestRevert.
-type reverted struct {
-	mu                                               sync.Mutex
-	objects, changes, clean, refused, ineffective, n int
+// outcome is what became of an object of TestRevert.
+type outcome string
+
+const (
+	unused      outcome = "could not be made"
+	clean       outcome = "had nothing to undo"
+	putBack     outcome = "were put back"
+	refused     outcome = "the API server refused to change back"
+	ineffective outcome = "it left as they were" // it does not store what git says
+	unanswered  outcome = "have no answer"       // its own field management can make nothing of it
+	overtaken   outcome = "a controller changed meanwhile"
+)
+
+// outcomes counts them.
+type outcomes struct {
+	mu    sync.Mutex
+	count map[outcome]int
+}
+
+func (o *outcomes) add(one outcome) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.count[one]++
 }
 
 // TestRevert has the reverter undo random edits, and wants them gone, nothing else
@@ -37,15 +56,17 @@ func TestRevert(t *testing.T) {
 	g := theWorld(t)
 	delete(g.sources, "Node") // controllers change it all the time
 	t.Logf("reverts: %d objects, seed %d", *reverts, *seed)
-	var total reverted
+	total := outcomes{count: map[outcome]int{}}
 	var wait sync.WaitGroup
 	indexes := make(chan int)
 	for range *workers {
 		wait.Go(func() {
 			for i := range indexes {
-				if err := g.edited(t.Context(), i, &total); err != nil {
+				became, err := g.edited(t.Context(), i)
+				if err != nil {
 					t.Errorf("program %d of seed %d: %v", i, *seed, err)
 				}
+				total.add(became)
 			}
 		})
 	}
@@ -54,92 +75,87 @@ func TestRevert(t *testing.T) {
 	}
 	close(indexes)
 	wait.Wait()
-	t.Logf("reverts: of %d objects %d had nothing to undo, %d had %d changes undone, %d the API server refused to change back and %d it left as they were", total.n, total.clean, total.objects, total.changes, total.refused, total.ineffective)
-	if total.objects < *reverts/3 || total.refused > *reverts/10 {
-		t.Errorf("only %d of %d objects had something undone, and %d were refused", total.objects, *reverts, total.refused)
+	t.Logf("reverts: of %d objects %v", *reverts, total.count)
+	if total.count[putBack] < *reverts/3 || total.count[refused]+total.count[unanswered] > *reverts/10 {
+		t.Error("too few were put back, or too many could not be")
 	}
 }
 
 // edited runs a random program and puts its object back.
-func (g *generator) edited(ctx context.Context, index int, total *reverted) (err error) {
+func (g *generator) edited(ctx context.Context, index int) (became outcome, err error) {
 	r := rand.New(rand.NewPCG(*seed, uint64(index)+1)) //nolint:gosec // reproducible
 	p := g.program(r)
 	run, err := g.start(ctx, p)
 	if errors.Is(err, errNoAnswer) || p.Definition != nil && errors.Is(err, errRefused) {
-		return nil
+		return unused, nil
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer func() { err = errors.Join(err, run.end(ctx)) }()
 	var steps []string
 	for range 1 + r.IntN(6) {
 		s, ok, err := g.next(ctx, r, run, &tally{})
 		if errors.Is(err, errNoAnswer) {
-			return nil
+			return unused, nil
 		}
 		if err != nil {
-			return err
+			return "", err
 		}
 		if ok {
 			steps = append(steps, s.String())
 		}
 	}
-	if err := run.revert(ctx, total); err != nil {
-		return fmt.Errorf("%s: after %s:\n  %w", run.git.GetKind(), strings.Join(steps, "; "), err)
+	became, err = run.revert(ctx)
+	if err != nil {
+		return "", fmt.Errorf("%s: after %s:\n  %w", run.git.GetKind(), strings.Join(steps, "; "), err)
 	}
-	return nil
+	return became, nil
 }
 
 // revert undoes what the differ says of the object, and looks at what came of it.
-func (r *run) revert(ctx context.Context, total *reverted) error {
-	total.mu.Lock()
-	defer total.mu.Unlock()
-	total.n++
+func (r *run) revert(ctx context.Context) (outcome, error) {
 	resource, err := r.resource(r.git.GroupVersionKind())
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := r.refresh(ctx, resource); err != nil {
-		return err
+		return "", err
 	}
 	before, changes := r.live, r.undoable()
 	if len(changes) == 0 {
-		total.clean++
-		return nil
+		return clean, nil
 	}
 	places := places{}
 	for range 3 { // an order, and what held nothing but what was undone, show afterwards
 		now := r.undoable()
 		maps.Copy(places, told(now, undone...))
-		stood := r.live.GetResourceVersion()
 		err := r.undo(ctx, now)
 		switch {
-		case err != nil && strings.Contains(err.Error(), "the API server refuses"):
-			total.refused++
-			return nil
+		case errors.Is(err, reverter.ErrNothing):
+			return ineffective, nil
 		case errors.Is(err, cluster.ErrChanged):
-			return nil // by a controller
+			return overtaken, nil
+		case err != nil && strings.Contains(err.Error(), "the API server refuses"):
+			return refused, nil
 		case err != nil:
-			return err
+			return "", err
 		}
 		if err := r.refresh(ctx, resource); err != nil {
-			return err
-		}
-		if r.live.GetResourceVersion() == stood {
-			total.ineffective++ // the API server drops what git says
-			return nil
+			return "", err
 		}
 		if len(r.undoable()) == 0 {
 			break
 		}
 	}
-	total.objects++
-	total.changes += len(changes)
 	if left := r.undoable(); len(left) > 0 {
-		return fmt.Errorf("undoing %v leaves %v", said(changes), said(left))
+		return "", fmt.Errorf("undoing %v leaves %v", said(changes), said(left))
 	}
-	return r.onlyUndone(ctx, before, changes, places)
+	err = r.onlyUndone(ctx, before, changes, places)
+	if errors.Is(err, errNoAnswer) {
+		return unanswered, nil
+	}
+	return putBack, err
 }
 
 // undo has the reverter undo changes.
@@ -169,7 +185,7 @@ func (r *run) object(o *unstructured.Unstructured) object.Object {
 func (r *run) onlyUndone(ctx context.Context, before *unstructured.Unstructured, changes []differ.Change, undone places) error {
 	d, err := compare(r.types, before, r.live)
 	if err != nil {
-		return nil //nolint:nilerr // the server's own field management can make nothing of it
+		return fmt.Errorf("%w: %w", errNoAnswer, err)
 	}
 	untouched, err := r.created(ctx, r.git, r.name, string(r.live.GetUID()))
 	if err != nil {
@@ -177,7 +193,7 @@ func (r *run) onlyUndone(ctx context.Context, before *unstructured.Unstructured,
 	}
 	beside, err := compare(r.types, untouched, r.live)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errNoAnswer, err)
 	}
 	beside.added = beside.present()
 	maps.Copy(beside.added, beside.removed)

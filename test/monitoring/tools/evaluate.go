@@ -36,7 +36,7 @@ type result struct {
 }
 
 // evaluate evaluates each expression at all times.
-func (c checker) evaluate(in input) ([]result, error) {
+func (c checker) evaluate(ctx context.Context, in input) ([]result, error) {
 	scraped := newMemory()
 	var times []int64
 	for _, s := range in.Scrapes {
@@ -57,7 +57,7 @@ func (c checker) evaluate(in input) ([]result, error) {
 			continue
 		}
 		r.Problems = unknown(scraped, expr)
-		shown, err := c.shown(scraped, e.Expr, times)
+		shown, err := c.shown(ctx, scraped, e.Expr, times)
 		if err != nil {
 			r.Problems = append(r.Problems, err.Error())
 		}
@@ -117,14 +117,10 @@ func labelsOf(scraped *memory, of parser.Node) []string {
 }
 
 // shown are the labels of what an expression has at any time; nil if it has nothing.
-func (c checker) shown(scraped *memory, expr string, times []int64) ([]string, error) {
+func (c checker) shown(ctx context.Context, scraped *memory, expr string, times []int64) ([]string, error) {
 	var shown []string
 	for _, at := range times {
-		query, err := c.engine.NewInstantQuery(context.Background(), scraped, nil, expr, time.Unix(at, 0))
-		if err != nil {
-			return nil, err
-		}
-		vector, err := query.Exec(context.Background()).Vector()
+		vector, err := c.instant(ctx, scraped, expr, time.Unix(at, 0))
 		if err != nil {
 			return nil, err
 		}

@@ -64,7 +64,7 @@ func (a alert) String() string { return fmt.Sprintf("%v %v", a.Labels, a.Annotat
 
 // rules parses rules as Prometheus does, and wants each test to hold, and each alert to fire
 // at one of the times that are tested and not to at another.
-func (c checker) rules(rulesFile, testsFile string) error {
+func (c checker) rules(ctx context.Context, rulesFile, testsFile string) error {
 	groups, errs := rulefmt.ParseFile(rulesFile, false, model.UTF8Validation, c.parser, slog.New(slog.DiscardHandler))
 	if len(errs) > 0 {
 		return errors.Join(errs...)
@@ -90,7 +90,7 @@ func (c checker) rules(rulesFile, testsFile string) error {
 			return fmt.Errorf("%s: test %q: %w", testsFile, t.Name, err)
 		}
 		r := replay{c, given, alerts, map[string]map[string]time.Duration{}}
-		problems, err := r.test(t, time.Duration(all.EvaluationInterval), func(firing map[string][]alert) {
+		problems, err := r.test(ctx, t, time.Duration(all.EvaluationInterval), func(firing map[string][]alert) {
 			for _, rule := range alerts {
 				fires[rule.Alert] = fires[rule.Alert] || len(firing[rule.Alert]) > 0
 				rests[rule.Alert] = rests[rule.Alert] || len(firing[rule.Alert]) == 0
@@ -136,7 +136,7 @@ type replay struct {
 
 // test returns in what a test does not hold, and tells what fires at the times that it
 // looks at.
-func (r replay) test(t test, step time.Duration, fires func(map[string][]alert)) ([]error, error) {
+func (r replay) test(ctx context.Context, t test, step time.Duration, fires func(map[string][]alert)) ([]error, error) {
 	var last time.Duration
 	looked := map[time.Duration]bool{}
 	for _, want := range t.Alerts {
@@ -150,7 +150,7 @@ func (r replay) test(t test, step time.Duration, fires func(map[string][]alert))
 	}
 	var problems []error
 	for now := time.Duration(0); now <= last; now += step {
-		firing, err := r.step(now)
+		firing, err := r.step(ctx, now)
 		if err != nil {
 			return nil, err
 		}
@@ -159,7 +159,7 @@ func (r replay) test(t test, step time.Duration, fires func(map[string][]alert))
 		}
 		delete(looked, now)
 		fires(firing)
-		found, err := r.compare(t, now, firing)
+		found, err := r.compare(ctx, t, now, firing)
 		if err != nil {
 			return nil, err
 		}
@@ -172,7 +172,7 @@ func (r replay) test(t test, step time.Duration, fires func(map[string][]alert))
 }
 
 // compare holds what fires at a time against what is wanted.
-func (r replay) compare(t test, now time.Duration, firing map[string][]alert) ([]error, error) {
+func (r replay) compare(ctx context.Context, t test, now time.Duration, firing map[string][]alert) ([]error, error) {
 	var problems []error
 	differs := func(what string, want, got []string) {
 		slices.Sort(want)
@@ -190,7 +190,7 @@ func (r replay) compare(t test, now time.Duration, firing map[string][]alert) ([
 		if time.Duration(want.EvalTime) != now {
 			continue
 		}
-		vector, err := r.vector(want.Expr, now)
+		vector, err := r.instant(ctx, r.series, want.Expr, time.UnixMilli(now.Milliseconds()))
 		if err != nil {
 			return nil, err
 		}
@@ -218,20 +218,12 @@ func printed(alerts []alert) []string {
 	return lines
 }
 
-func (r replay) vector(expr string, at time.Duration) (promql.Vector, error) {
-	query, err := r.engine.NewInstantQuery(context.Background(), r.series, nil, expr, time.UnixMilli(at.Milliseconds()))
-	if err != nil {
-		return nil, err
-	}
-	return query.Exec(context.Background()).Vector()
-}
-
 // step evaluates all alerts once. One fires whose expression has had a value at each
 // evaluation for as long as the rule says.
-func (r replay) step(now time.Duration) (map[string][]alert, error) {
+func (r replay) step(ctx context.Context, now time.Duration) (map[string][]alert, error) {
 	firing, told := map[string][]alert{}, map[string]labels.Labels{}
 	for _, rule := range r.alerts {
-		found, err := r.vector(rule.Expr, now)
+		found, err := r.instant(ctx, r.series, rule.Expr, time.UnixMilli(now.Milliseconds()))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", rule.Alert, err)
 		}
@@ -242,7 +234,7 @@ func (r replay) step(now time.Duration) (map[string][]alert, error) {
 			if begun, ok := r.active[rule.Alert][key]; ok {
 				active[key] = begun
 			}
-			a, err := expand(rule, v, now)
+			a, err := expand(ctx, rule, v, now)
 			if err != nil {
 				return nil, err
 			}
@@ -273,14 +265,14 @@ func (r replay) tell(told map[string]labels.Labels, now time.Duration) {
 }
 
 // expand fills in a rule's texts.
-func expand(rule rulefmt.Rule, of promql.Sample, at time.Duration) (alert, error) {
+func expand(ctx context.Context, rule rulefmt.Rule, of promql.Sample, at time.Duration) (alert, error) {
 	plain := labels.NewBuilder(of.Metric).Del(model.MetricNameLabel).Labels().Map()
 	data := template.AlertTemplateData(plain, nil, "", of)
 	fill := func(texts map[string]string) (map[string]string, error) {
 		filled := map[string]string{}
 		for name, text := range texts {
 			const variables = "{{$labels := .Labels}}{{$value := .Value}}"
-			out, err := template.NewTemplateExpander(context.Background(), variables+text, rule.Alert, data, model.Time(at.Milliseconds()), nil, nil, []string{"missingkey=error"}).Expand()
+			out, err := template.NewTemplateExpander(ctx, variables+text, rule.Alert, data, model.Time(at.Milliseconds()), nil, nil, []string{"missingkey=error"}).Expand()
 			if err != nil {
 				return nil, fmt.Errorf("%s: %s: %w", rule.Alert, name, err)
 			}
