@@ -3,7 +3,6 @@ package reverter
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -89,17 +88,19 @@ func isItem(item, step any) bool {
 }
 
 // mayBeItem tells whether it does if keys that the item does not have stand for their
-// default.
+// default. An item that has none of them is only the one whose keys are all empty, as
+// {} of imagePullSecrets is [name=].
 func mayBeItem(item, step any) bool {
 	keys, _ := step.(map[string]any)
-	fields, _ := item.(map[string]any)
-	said := maps.Clone(keys)
-	for name := range keys {
-		if fields[name] == nil {
-			delete(said, name)
+	fields, isMap := item.(map[string]any)
+	said, empty := map[string]any{}, true
+	for name, want := range keys {
+		if fields[name] != nil {
+			said[name] = want
 		}
+		empty = empty && want == ""
 	}
-	return len(said) > 0 && isItem(item, said)
+	return isMap && (len(said) > 0 || len(keys) > 0 && empty) && isItem(item, said)
 }
 
 // insertAt is where an item that is declared belongs into a list: behind the nearest of
