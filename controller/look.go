@@ -2,20 +2,11 @@ package controller
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
-	"net/url"
-	"path"
 	"reflect"
-	"runtime/debug"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -24,8 +15,6 @@ import (
 	"plumbline.dev/plumbline/audit"
 	"plumbline.dev/plumbline/cluster"
 	"plumbline.dev/plumbline/gitsource"
-	"plumbline.dev/plumbline/history"
-	"plumbline.dev/plumbline/ignore"
 	"plumbline.dev/plumbline/inspect"
 	"plumbline.dev/plumbline/mirror"
 	"plumbline.dev/plumbline/render"
@@ -77,12 +66,6 @@ type kept struct {
 	// reverting undoes what was found, where the mode says so.
 	reverting reverting
 	wake      func() // has it be looked at again
-}
-
-// origin is where commits come from, and which of them count.
-type origin struct {
-	git    v1alpha1.Git
-	verify *v1alpha1.Verify
 }
 
 // outcome is how a look went.
@@ -200,38 +183,6 @@ func (k *kept) next() time.Duration {
 	return max(time.Millisecond, time.Until(at))
 }
 
-// pass compiles what a Baseline says, without its repository.
-func (r *reconciler) pass(b *v1alpha1.Baseline, spec v1alpha1.BaselineSpec) (*inspect.Pass, error) {
-	written := *b
-	written.APIVersion, written.Kind = v1alpha1.APIVersion, v1alpha1.Kind
-	if err := errors.Join(written.Validate(), written.CheckRules(r.rules), reachable(spec.Git.URL)); err != nil {
-		return nil, err
-	}
-	pass := &inspect.Pass{Spec: spec, At: time.Now(), Path: path.Clean(spec.Git.Path)}
-	pass.Assess.Compare.Deployers = spec.Deployer.Managers
-	pass.Assess.Compare.Controllers = spec.Controllers
-	pass.Assess.Compare.Rewritten = true
-	pass.Assess.Namespaces = spec.Scope.Namespaces
-	pass.Assess.Namespace = "default"
-	if len(spec.Scope.Namespaces) == 1 {
-		pass.Assess.Namespace = spec.Scope.Namespaces[0]
-	}
-	var err error
-	pass.Assess.Ignore, err = ignore.Rules(spec.Ignore, pass.At)
-	return pass, err
-}
-
-// reachable refuses what is no repository to a controller: what lies on its own disk.
-func reachable(address string) error {
-	if u, err := url.Parse(address); err == nil && u.Scheme != "" && u.Scheme != "file" {
-		return nil
-	}
-	if before, _, ok := strings.Cut(address, ":"); ok && !strings.Contains(before, "/") && !strings.HasPrefix(address, "file:") {
-		return nil // user@host:path
-	}
-	return fmt.Errorf("spec.git.url is %q: name a repository by its https or ssh address", address)
-}
-
 // compare fetches, renders and compares. Where the repository does not answer it
 // compares with the last good commit, and says so.
 func (r *reconciler) compare(ctx context.Context, b *v1alpha1.Baseline, k *kept, pass *inspect.Pass) outcome {
@@ -263,73 +214,6 @@ func (r *reconciler) poll(ctx context.Context, b *v1alpha1.Baseline, k *kept, pa
 		return r.whole(ctx, k, pass, o)
 	}
 	o.report = k.last.report
-	return o
-}
-
-// fetch asks the repository for news. The outcome is that of a whole look so far.
-func (r *reconciler) fetch(ctx context.Context, b *v1alpha1.Baseline, k *kept, spec v1alpha1.BaselineSpec) outcome {
-	var err error
-	if k.remote, err = r.remote(ctx, b, spec); err == nil {
-		err = traced(ctx, "fetch", k.fetch)
-	}
-	o := outcome{whole: true}
-	if err == nil {
-		if k.compared != "" && k.compared != k.snapshot.Commit {
-			k.was = k.compared
-		}
-		k.compared = k.snapshot.Commit
-		return o
-	}
-	o.failure, o.reason = err, v1alpha1.ReasonGit
-	if k.snapshot != nil {
-		o.failure = fmt.Errorf("%w; what follows is of commit %s, the newest on %s", err, k.snapshot.Commit, k.fetched.UTC().Format(time.RFC3339))
-	}
-	return o
-}
-
-// tellRewritten tells of a history that does not lead back to the commit before: somebody
-// has pushed by force.
-func (r *reconciler) tellRewritten(ctx context.Context, b *v1alpha1.Baseline, k *kept) {
-	was := k.was
-	k.was = ""
-	if !strings.HasPrefix(k.snapshot.Ref, "refs/heads/") {
-		return // of tags nobody expects it
-	}
-	remote := k.remote
-	remote.Depth = lag + 1
-	leads, known, err := gitsource.LeadsBack(ctx, remote, was)
-	if err != nil || leads || !known { // a repository that does not answer is told of anyway
-		return
-	}
-	text := fmt.Sprintf("the history was rewritten: commit %s, which was compared before, does not lead to %s", was, k.snapshot.Commit)
-	r.log.Warn("history rewritten", "namespace", b.Namespace, "baseline", b.Name, "before", was, "commit", k.snapshot.Commit)
-	r.events.Eventf(b, nil, corev1.EventTypeWarning, "HistoryRewritten", "Fetch", "%s", text)
-}
-
-// whole renders and compares all.
-func (r *reconciler) whole(ctx context.Context, k *kept, pass *inspect.Pass, o outcome) outcome {
-	k.judging.cancel()
-	k.reverting.cancel()
-	k.pass = nil
-	if err := traced(ctx, "render", func(ctx context.Context) error { return k.render(ctx, pass) }); err != nil {
-		return outcome{failure: err, reason: v1alpha1.ReasonRender, whole: true}
-	}
-	k.passed = time.Now()
-	var found report.Report
-	err := traced(ctx, "compare", func(ctx context.Context) (err error) {
-		found, err = r.report(ctx, k, pass)
-		return err
-	})
-	switch {
-	case err != nil:
-		return outcome{failure: errors.Join(o.failure, err), reason: v1alpha1.ReasonCluster, whole: true}
-	case pass.Err != nil && o.failure == nil:
-		o.failure, o.reason = pass.Err, v1alpha1.ReasonRender
-	}
-	found = k.withFights(found)
-	k.pass, o.report = pass, &found
-	debug.FreeOSMemory() // a whole pass takes a multiple of what stays
-	k.board.update(found)
 	return o
 }
 
@@ -384,108 +268,4 @@ func (k *kept) withFights(r report.Report) report.Report {
 		r.Sort()
 	}
 	return r
-}
-
-// fetch takes the newest commit, or leaves the last one.
-func (k *kept) fetch(ctx context.Context) error {
-	snapshot, err := gitsource.Fetch(ctx, k.remote, k.snapshot)
-	if err != nil {
-		return err
-	}
-	k.snapshot, k.fetched = snapshot, time.Now()
-	return nil
-}
-
-// render fills in what the snapshot declares.
-func (k *kept) render(ctx context.Context, pass *inspect.Pass) error {
-	remote := k.remote
-	pass.Snapshot = k.snapshot
-	if _, err := fs.Stat(k.snapshot.FS(), pass.Path); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s has no directory %s: it was moved or removed, or never was: see spec.git.path", k.snapshot, pass.Path)
-	}
-	rendering, err := render.Update(ctx, k.rendering, k.snapshot, pass.Path, render.Options{})
-	if err == nil {
-		k.rendering = rendering
-	}
-	pass.Objects, pass.Err = rendering.Objects, err
-	if len(pass.Objects) == 0 {
-		return errors.Join(err, fmt.Errorf("%s declares nothing in %s: see spec.git.path", k.snapshot, pass.Path))
-	}
-	pass.Past = &history.History{
-		Snapshot: k.snapshot, Dir: pass.Path, Result: rendering.Result, Err: err, Commits: lag,
-		Deepen: func(ctx context.Context, s *gitsource.Snapshot) (*gitsource.Snapshot, error) {
-			remote.Depth = lag + 1
-			return gitsource.Deepen(ctx, s, remote)
-		},
-	}
-	return nil
-}
-
-// report compares with the cluster as it is.
-func (r *reconciler) report(ctx context.Context, k *kept, pass *inspect.Pass) (report.Report, error) {
-	if err := k.view.Begin(ctx); err != nil {
-		return report.Report{}, err
-	}
-	defer k.view.End()
-	if k.served != k.view.Cluster { // the kinds may have other schemas
-		k.served, k.types = k.view.Cluster, &assess.Types{}
-	}
-	pass.Assess.Types = k.types
-	if pass.Spec.Confirm == v1alpha1.ConfirmDryRun {
-		pass.Assess.Confirm = assess.Confirmer(cluster.NewDryRun(k.view.Cluster))
-	}
-	repository := audit.Repository{FS: pass.Snapshot.FS(), Dir: pass.Path, URL: pass.Snapshot.URL, Cache: r.cache}
-	var err error
-	if pass.Audit, err = audit.New(pass.Spec, repository, pass.Assess.Compare, pass.At); err != nil {
-		return report.Report{}, err
-	}
-	found, err := pass.Report(ctx, k.view)
-	if err != nil {
-		return found, err
-	}
-	return k.settle(ctx, pass, found)
-}
-
-// settle judges again until it is settled.
-func (k *kept) settle(ctx context.Context, pass *inspect.Pass, found report.Report) (report.Report, error) {
-	for outcome := pass.Outcome(); !k.judging.settled(outcome, k.board); {
-		select {
-		case <-time.After(settle):
-		case <-ctx.Done():
-			return found, ctx.Err()
-		}
-		outcome = pass.Judgement()(ctx, k.view)
-		if ctx.Err() != nil {
-			return found, ctx.Err()
-		}
-		found = pass.Adopt(outcome)
-	}
-	return found, nil
-}
-
-// remote says how to fetch a Baseline's repository.
-func (r *reconciler) remote(ctx context.Context, b *v1alpha1.Baseline, spec v1alpha1.BaselineSpec) (gitsource.Options, error) {
-	remote := gitsource.Options{URL: spec.Git.URL, Ref: spec.Git.Ref}
-	if v := spec.Verify; v != nil {
-		remote.Verify = &gitsource.Verification{All: v.Commits == v1alpha1.All, AllowedSigners: v.AllowedSigners, OpenPGP: v.OpenPGP}
-		if remote.Verify.All {
-			remote.Depth = lag + 1
-		}
-	}
-	if spec.Git.SecretRef == nil {
-		return remote, nil
-	}
-	var secret corev1.Secret
-	key := types.NamespacedName{Namespace: b.Namespace, Name: spec.Git.SecretRef.Name}
-	if err := r.reader.Get(ctx, key, &secret); apierrors.IsNotFound(err) {
-		return remote, fmt.Errorf("spec.git.secretRef names the Secret %s, which there is not", key)
-	} else if err != nil {
-		return remote, fmt.Errorf("reading the Secret %s of spec.git.secretRef: %w", key, err)
-	}
-	remote.Auth = gitsource.Auth{
-		Username: string(secret.Data["username"]), Password: string(secret.Data["password"]), Token: string(secret.Data["token"]),
-		SSHKey: secret.Data["sshKey"], SSHPassphrase: string(secret.Data["sshPassphrase"]),
-		KnownHosts: secret.Data["knownHosts"], CABundle: secret.Data["caBundle"],
-	}
-	return remote, nil
 }
