@@ -75,23 +75,8 @@ func newAdoptCommand(s streams) *cobra.Command {
 		Short:   "Take over into git what is live",
 		Long:    adoptLong,
 		Example: adoptExample,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return misuse(c, fmt.Errorf("one directory is adopted into at a time, and %d are given: name objects with --object", len(args)))
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				o.compare.declared.dir = args[0]
-			}
-			code, err := adopt(cmd.Context(), s, o)
-			if err == nil && code != 0 {
-				err = exitError(code)
-			}
-			return err
-		},
 	}
+	inDirectory(c, &o.compare.declared.dir, "adopted into", func(ctx context.Context) (int, error) { return adopt(ctx, s, o) })
 	f := pflag.NewFlagSet("adopt", pflag.ContinueOnError)
 	f.StringArrayVar(&o.choice.objects, "object", nil, "only of this `object`, as KIND/NAME, in the namespace of -n where that is given; may be repeated")
 	f.StringArrayVar(&o.choice.rules, "rule", nil, "only findings of this `rule`, such as drift/modified; may be repeated")

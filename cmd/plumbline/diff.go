@@ -78,23 +78,8 @@ func newDiffCommand(s streams) *cobra.Command {
 		Short:   "Compare what git declares with what runs in the cluster",
 		Long:    diffLong,
 		Example: diffExample,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return misuse(c, fmt.Errorf("one directory is compared at a time, and %d are given", len(args)))
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				o.declared.dir = args[0]
-			}
-			code, err := diff(cmd.Context(), s, o)
-			if err == nil && code != 0 {
-				err = exitError(code)
-			}
-			return err
-		},
 	}
+	inDirectory(c, &o.declared.dir, "compared", func(ctx context.Context) (int, error) { return diff(ctx, s, o) })
 	f := pflag.NewFlagSet("diff", pflag.ContinueOnError)
 	o.declared.addFlags(f)
 	f.BoolVar(&o.declared.blame, "blame", false, "also name the commit and author of each declared value that differs; of a repository this fetches the whole history")
@@ -105,15 +90,7 @@ func newDiffCommand(s streams) *cobra.Command {
 	f.StringVar(&o.confirm, "confirm", "", "`how` to confirm what differs: none, or dry-run (the API server is asked what it would store, which takes the rights to patch and create and writes nothing; default: spec.confirm of the Baseline, or none)")
 	f.StringVar(&o.failOn, "fail-on", "warning", "lowest `severity` that makes the exit code 1: info, warning or critical")
 	f.StringVarP(&o.output, "output", "o", "text", "output `format`: text, json or yaml")
-	connection := pflag.NewFlagSet("connection", pflag.ContinueOnError)
-	o.kube.AddFlags(connection)
-	c.Flags().AddFlagSet(f)
-	c.Flags().AddFlagSet(connection)
-	c.SetUsageFunc(usage(f, connection))
-	for _, name := range []string{"output", "show", "fail-on", "confirm"} {
-		values := map[string][]string{"output": {"text", "json", "yaml"}, "show": {"controllers", "ignored", "unconfirmed"}, "fail-on": {"info", "warning", "critical"}, "confirm": {confirmNone, confirmDryRun}}[name]
-		_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
-	}
+	complete(c, f, o.kube, map[string][]string{"output": {"text", "json", "yaml"}, "show": {"controllers", "ignored", "unconfirmed"}, "fail-on": severities, "confirm": {confirmNone, confirmDryRun}})
 	return c
 }
 

@@ -63,23 +63,8 @@ func newRevertCommand(s streams) *cobra.Command {
 		Short:   "Undo what differs from what git declares",
 		Long:    revertLong,
 		Example: revertExample,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return misuse(c, fmt.Errorf("one directory is compared at a time, and %d are given", len(args)))
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				o.declared.dir = args[0]
-			}
-			code, err := o.run(cmd.Context(), s)
-			if err == nil && code != 0 {
-				err = exitError(code)
-			}
-			return err
-		},
 	}
+	inDirectory(c, &o.declared.dir, "compared", func(ctx context.Context) (int, error) { return o.run(ctx, s) })
 	f := pflag.NewFlagSet("revert", pflag.ContinueOnError)
 	o.declared.addFlags(f)
 	f.StringArrayVar(&o.deployers, "deployer", nil, "field `manager` whose writes carry out what git says; may be repeated (default: well-known deployment tools)")

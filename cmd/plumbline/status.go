@@ -63,18 +63,6 @@ func newStatusCommand(s streams) *cobra.Command {
 
 var severities = []string{"info", "warning", "critical"}
 
-// complete adds a command's flags, its usage and the completion of values.
-func complete(c *cobra.Command, f *pflag.FlagSet, kube *genericclioptions.ConfigFlags, values map[string][]string) {
-	connection := pflag.NewFlagSet("connection", pflag.ContinueOnError)
-	kube.AddFlags(connection)
-	c.Flags().AddFlagSet(f)
-	c.Flags().AddFlagSet(connection)
-	c.SetUsageFunc(usage(f, connection))
-	for name, all := range values {
-		_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(all, cobra.ShellCompDirectiveNoFileComp))
-	}
-}
-
 // take reads the arguments: the name of a Baseline, if any.
 func (o *knownOptions) take(c *cobra.Command, args []string) error {
 	switch {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
 )
 
 // usage prints how a command is used: its own flags first, then those of the
@@ -39,5 +41,38 @@ func usage(own, connection *pflag.FlagSet) func(*cobra.Command) error {
 			}
 		}
 		return nil
+	}
+}
+
+// complete adds a command's flags, its usage and the completion of values.
+func complete(c *cobra.Command, f *pflag.FlagSet, kube *genericclioptions.ConfigFlags, values map[string][]string) {
+	connection := pflag.NewFlagSet("connection", pflag.ContinueOnError)
+	kube.AddFlags(connection)
+	c.Flags().AddFlagSet(f)
+	c.Flags().AddFlagSet(connection)
+	c.SetUsageFunc(usage(f, connection))
+	for name, all := range values {
+		_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(all, cobra.ShellCompDirectiveNoFileComp))
+	}
+}
+
+// inDirectory has a command take a directory, if any, and run. What it runs returns the
+// exit code; an error is what kept it from doing its work at all.
+func inDirectory(c *cobra.Command, dir *string, done string, run func(context.Context) (int, error)) {
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) > 1 {
+			return misuse(c, fmt.Errorf("one directory is %s at a time, and %d are given", done, len(args)))
+		}
+		return nil
+	}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			*dir = args[0]
+		}
+		code, err := run(c.Context())
+		if err == nil && code != 0 {
+			err = exitError(code)
+		}
+		return err
 	}
 }
