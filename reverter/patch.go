@@ -2,8 +2,11 @@ package reverter
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"plumbline.dev/plumbline/differ"
 )
@@ -64,20 +67,21 @@ func (p *patch) replace(path differ.Path) error {
 		return fmt.Errorf("what git declares of it %w", err)
 	}
 	p.do(Operation{"test", at.String(), value}, Operation{"replace", at.String(), want})
-	return p.set(path, want)
+	return p.set(path, runtime.DeepCopyJSONValue(want))
 }
 
-// add puts back what is gone, and of what it stood in as much as is gone with it.
+// add puts back what is gone, and of what it stood in no more than leads there: the rest
+// may be gone on purpose.
 func (p *patch) add(path differ.Path) error {
-	for len(path) > 1 {
-		if _, _, err := locate(p.doc, path[:len(path)-1]); err == nil {
-			break
-		}
-		path = path[:len(path)-1]
-	}
 	_, want, err := locate(p.declared, path)
 	if err != nil {
 		return fmt.Errorf("what git declares of it %w", err)
+	}
+	for len(path) > 1 {
+		if _, there, err := locate(p.doc, path[:len(path)-1]); err == nil && there != nil {
+			break
+		}
+		want, path = within(want, path[len(path)-1]), path[:len(path)-1]
 	}
 	last := path[len(path)-1]
 	into, parent, err := locate(p.doc, path[:len(path)-1])
@@ -87,11 +91,11 @@ func (p *patch) add(path differ.Path) error {
 	switch parent := parent.(type) {
 	case map[string]any:
 		name, ok := last.(string)
-		if _, there := parent[name]; !ok || there {
+		if !ok || parent[name] != nil {
 			return fmt.Errorf("%s is there again", path)
 		}
 		p.do(Operation{"add", append(into, name).String(), want})
-		parent[name] = want
+		parent[name] = runtime.DeepCopyJSONValue(want) // into which more may be put
 		return nil
 	case []any:
 		if _, err := index(parent, last); err == nil {
@@ -105,9 +109,24 @@ func (p *patch) add(path differ.Path) error {
 			p.do(Operation{"test", before, parent[n-1]})
 		}
 		p.do(Operation{"add", append(into, strconv.Itoa(n)).String(), want})
-		return p.set(path[:len(path)-1], slices.Insert(slices.Clone(parent), n, want))
+		return p.set(path[:len(path)-1], slices.Insert(slices.Clone(parent), n, runtime.DeepCopyJSONValue(want)))
 	}
 	return fmt.Errorf("%s is of another structure than what was compared", path[:len(path)-1])
+}
+
+// within is what holds nothing but a value, which a step leads to.
+func within(value, step any) any {
+	switch step := step.(type) {
+	case string:
+		return map[string]any{step: value}
+	case map[string]any:
+		fields, _ := value.(map[string]any)
+		item := maps.Clone(step)
+		maps.Copy(item, fields)
+		return []any{item}
+	default:
+		return []any{value}
+	}
 }
 
 // order puts the items of a list into the declared order.

@@ -84,7 +84,7 @@ func Plan(c Case) (Write, error) {
 	doc := runtime.DeepCopyJSON(c.Live.Content)
 	p := patch{doc: doc, declared: w.declared}
 	applies := by.Operation == "Apply"
-	for _, change := range backwards(c.Changes) {
+	for _, change := range backwards(wholeItems(c.Changes)) {
 		if applies && restores(change) {
 			w.restored = append(w.restored, change)
 			continue
@@ -114,6 +114,39 @@ func backwards(changes []differ.Change) []differ.Change {
 	changes = slices.Clone(changes)
 	slices.Reverse(changes)
 	return changes
+}
+
+// wholeItems are changes with an item of a list in the place of its parts where its keys
+// are among what is to be removed: without them it is no item.
+func wholeItems(changes []differ.Change) []differ.Change {
+	var items []differ.Change
+	for _, c := range changes {
+		if above := len(c.Path) - 2; removes(c) && above >= 0 && isKeyOf(c.Path[above], c.Path[above+1]) {
+			c.Path = c.Path[:above+1]
+			items = append(items, c)
+		}
+	}
+	if items == nil {
+		return changes
+	}
+	isItem := func(c differ.Change) bool {
+		return slices.ContainsFunc(items, func(item differ.Change) bool {
+			n := len(item.Path)
+			return len(c.Path) > n && c.Path[:n].Compare(item.Path) == 0
+		})
+	}
+	changes = append(slices.DeleteFunc(slices.Clone(changes), isItem), items...)
+	slices.SortStableFunc(changes, func(a, b differ.Change) int { return a.Path.Compare(b.Path) })
+	return slices.CompactFunc(changes, func(a, b differ.Change) bool { return a.Path.Compare(b.Path) == 0 })
+}
+
+func removes(c differ.Change) bool { return c.Op == differ.Added || c.Op == differ.Released }
+
+func isKeyOf(item, step any) bool {
+	keys, _ := item.(map[string]any)
+	name, ok := step.(string)
+	_, is := keys[name]
+	return ok && is
 }
 
 // manager is the first of the deployers that is a name and no pattern.

@@ -77,6 +77,12 @@ func TestPlan(t *testing.T) {
 			live:  head + updated + `}`,
 			patch: `[` + uidTest + `,{"op":"add","path":"/data","value":{"x":"1","y":"2"}}]`,
 		},
+		"some of it gone with what it stood in, and the rest is let be, of who updates": {
+			declared: `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: shop, labels: {app: web, tier: web}}, data: {y: "2"}}`,
+			live:     head + strings.ReplaceAll(updated, ` labels: {app: web},`, ``) + `, data: {y: "2"}}`,
+			patch: `[` + uidTest + `,{"op":"add","path":"/metadata/labels","value":{"tier":"web"}},` +
+				`{"op":"add","path":"/metadata/labels/app","value":"web"}]`,
+		},
 		"a Secret's text, of who updates": {
 			declared: `{apiVersion: v1, kind: Secret, metadata: {name: a, namespace: shop, labels: {app: web}}, stringData: {x: "1", y: "2"}}`,
 			live:     `{apiVersion: v1, kind: Secret, ` + updated + `, data: {x: OQ==, y: Mg==}}`,

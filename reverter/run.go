@@ -77,8 +77,9 @@ func sameSpec(a, b object.Object) bool {
 	spec := func(o object.Object) map[string]any {
 		content, metadata := maps.Clone(o.Content), maps.Clone(object.Map(o.Content, "metadata"))
 		delete(content, "status")
-		delete(metadata, "resourceVersion")
-		delete(metadata, "managedFields")
+		for _, counted := range []string{"resourceVersion", "generation", "managedFields"} { // some kinds count writes that change nothing
+			delete(metadata, counted)
+		}
 		content["metadata"] = metadata
 		return content
 	}

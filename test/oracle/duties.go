@@ -293,8 +293,10 @@ func (t truth) chosen(q string) bool {
 
 // serversChoice tells whether the server chooses a value of its own for a place, without
 // a record, and keeps it.
-func (t truth) serversChoice(p string) bool {
-	switch t.live.GetKind() {
+func (t truth) serversChoice(p string) bool { return serversChoice(t.live.GetKind(), p) }
+
+func serversChoice(kind, p string) bool {
+	switch kind {
 	case "Service":
 		return slices.Contains([]string{".spec.clusterIP", ".spec.clusterIPs", ".spec.ipFamilies", ".spec.ipFamilyPolicy", ".spec.healthCheckNodePort"}, p) ||
 			strings.HasSuffix(p, ".nodePort")

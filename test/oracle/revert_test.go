@@ -20,7 +20,10 @@ import (
 	"plumbline.dev/plumbline/reverter"
 )
 
-var reverts = flag.Int("reverts", 150, "number of objects that are edited and then put back")
+var (
+	reverts = flag.Int("reverts", 150, "number of objects that are edited and then put back")
+	from    = flag.Int("from", 0, "number of the first program of which one is put back")
+)
 
 // undone are the changes that are put back; a controller's are not.
 var undone = []differ.Op{differ.Modified, differ.Removed, differ.Added, differ.Reordered, differ.Released}
@@ -32,7 +35,7 @@ const (
 	unused      outcome = "could not be made"
 	clean       outcome = "had nothing to undo"
 	putBack     outcome = "were put back"
-	refused     outcome = "the API server refused to change back"
+	refused     outcome = "could not be changed back"
 	ineffective outcome = "it left as they were" // it does not store what git says
 	unanswered  outcome = "have no answer"       // its own field management can make nothing of it
 	overtaken   outcome = "a controller changed meanwhile"
@@ -71,7 +74,7 @@ func TestRevert(t *testing.T) {
 		})
 	}
 	for i := range *reverts {
-		indexes <- i
+		indexes <- *from + i
 	}
 	close(indexes)
 	wait.Wait()
@@ -136,7 +139,7 @@ func (r *run) revert(ctx context.Context) (outcome, error) {
 			return ineffective, nil
 		case errors.Is(err, cluster.ErrChanged):
 			return overtaken, nil
-		case err != nil && strings.Contains(err.Error(), "the API server refuses"):
+		case err != nil && (strings.Contains(err.Error(), "the API server refuses") || strings.Contains(err.Error(), "there are two of it")):
 			return refused, nil
 		case err != nil:
 			return "", err
@@ -197,19 +200,14 @@ func (r *run) onlyUndone(ctx context.Context, before *unstructured.Unstructured,
 	}
 	beside.added = beside.present()
 	maps.Copy(beside.added, beside.removed)
-	counts := []string{".metadata.annotations.deprecated․daemonset․template․generation", ".metadata.annotations.deployment․kubernetes․io/revision"}
 	for _, touched := range [][]string{d.added.sorted(), d.modified.sorted(), d.removed.sorted()} {
 		for _, place := range touched {
-			if !undone.covered(place) && beside.added.covered(place) && !slices.Contains(counts, place) {
+			if !undone.covered(place) && beside.added.covered(place) && !follows(r.git.GetKind(), place) {
 				return fmt.Errorf("undoing %v also touches %s", said(changes), place)
 			}
 		}
 	}
-	options := differ.Options{Deployers: []string{ci}}
-	by, _ := differ.Deployed(r.object(before), options)
-	after, _ := differ.Deployed(r.object(r.live), options)
-	gaveUp := slices.ContainsFunc(changes, func(c differ.Change) bool { return c.Op == differ.Released })
-	if by.Operation == "Apply" && !gaveUp && (after.Operation != "Apply" || by.Manager != after.Manager) {
+	if r.hasApplied(before) && !r.hasApplied(r.live) && !slices.ContainsFunc(changes, func(c differ.Change) bool { return c.Op == differ.Released }) {
 		return fmt.Errorf("undoing %v takes what the deployer applied away from it", said(changes))
 	}
 	for _, record := range r.live.GetManagedFields() {
@@ -218,6 +216,43 @@ func (r *run) onlyUndone(ctx context.Context, before *unstructured.Unstructured,
 		}
 	}
 	return nil
+}
+
+// hasApplied tells whether the deployer owns something that git declares, by an apply.
+func (r *run) hasApplied(live *unstructured.Unstructured) bool {
+	o := r.object(live)
+	by, _ := differ.Deployed(o, differ.Options{Deployers: []string{ci}})
+	if by.Operation != "Apply" {
+		return false
+	}
+	return overlaps(r.git.Object, differ.Applied(o, r.schemas.Type(o.ID.Group, o.ID.Version, o.ID.Kind), by.Manager))
+}
+
+// overlaps tells whether two contents have a value in common, beside what says which
+// object it is.
+func overlaps(a, b map[string]any) bool {
+	for name, v := range b {
+		fields, isMap := v.(map[string]any)
+		within, _ := a[name].(map[string]any)
+		if slices.Contains([]string{"apiVersion", "kind", "name", "namespace"}, name) || a[name] == nil {
+			continue
+		}
+		if !isMap || overlaps(within, fields) {
+			return true
+		}
+	}
+	return false
+}
+
+// follows tells whether the server or its controllers change a place by themselves when
+// something else is put back.
+func follows(kind, place string) bool {
+	return serversChoice(kind, place) || slices.Contains(map[string][]string{
+		"DaemonSet":        {".metadata.annotations.deprecated․daemonset․template․generation"},
+		"Deployment":       {".metadata.annotations.deployment․kubernetes․io/revision"},
+		"PersistentVolume": {".metadata.annotations.pv․kubernetes․io/bound-by-controller"},
+		"ClusterRole":      {".rules"}, // which it aggregates
+	}[kind], place)
 }
 
 // undoable are the changes that are put back.
