@@ -173,6 +173,17 @@ func kustomizationFiles(entries []fs.DirEntry) []string {
 	return names
 }
 
+// Entry returns the file that the rendering of a directory begins with, its
+// kustomization; empty where it has none, or more than one.
+func Entry(fsys fs.FS, dir string) string {
+	entries, err := fs.ReadDir(fsys, dir)
+	names := kustomizationFiles(entries)
+	if err != nil || len(names) != 1 {
+		return ""
+	}
+	return path.Join(dir, names[0])
+}
+
 func isKustomizationFile(name string) bool {
 	return slices.Contains(konfig.RecognizedKustomizationFileNames(), path.Base(name))
 }

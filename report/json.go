@@ -175,7 +175,7 @@ func jsonOf(r Report) jsonReport {
 		APIVersion: v1alpha1.APIVersion,
 		Kind:       "Report",
 		Baseline:   r.Baseline,
-		Source:     jsonSource(r.Source),
+		Source:     jsonSource{r.Source.Repository, r.Source.Ref, r.Source.Commit, r.Source.Path, r.Source.WorkTree},
 		Summary: jsonSummary{
 			Time: r.At.UTC().Format(time.RFC3339), Objects: r.Objects(),
 			Verdicts: map[string]int{}, Findings: map[string]int{},

@@ -60,6 +60,9 @@ type Author struct {
 // Source identifies the declared state.
 type Source struct {
 	Repository, Ref, Commit, Path string
+	// File stands for all of Path: its kustomization, or else a file that declares
+	// something. Empty means unknown.
+	File string
 	// WorkTree says that it is a directory as it is on disk, edits included, of which
 	// Commit was checked out.
 	WorkTree bool

@@ -56,7 +56,7 @@ func sample() report.Report {
 	long := strings.Repeat("long ", 200)
 	r := report.Report{
 		At:     at,
-		Source: report.Source{Repository: "https://git.example.com/config.git", Ref: "main", Commit: "0123456789abcdef0123456789abcdef01234567", Path: "overlays/production"},
+		Source: report.Source{Repository: "https://git.example.com/config.git", Ref: "main", Commit: "0123456789abcdef0123456789abcdef01234567", Path: "overlays/production", File: "overlays/production/kustomization.yaml"},
 		Findings: []finding.Finding{
 			find(finding.DriftModified, finding.Warning, web, 1, "declared fields have other values",
 				image,
@@ -87,6 +87,8 @@ func sample() report.Report {
 				c(differ.Modified, "with newline\n", "without", person, "data", "short")),
 			find(finding.DriftModified, finding.Warning, secret, 44, "declared fields have other values",
 				c(differ.Modified, "*** (before)", "*** (after)", person, "data", "password")),
+			{Rule: finding.RogueObject, Severity: finding.Critical, Object: object.ID{Group: "apps", Version: "v1", Kind: "Deployment", Namespace: "shop", Name: "miner"}, Evidence: finding.Checked, Message: "nobody declared it", Advice: "delete it",
+				Children: []object.ID{{Version: "v1", Kind: "Pod", Namespace: "shop", Name: "miner-1"}}},
 			find(finding.DriftMissing, finding.Critical, gone, 51, "the object is declared and does not exist"),
 			find(finding.DriftUnattributed, finding.Warning, secret, 44, "the records of who wrote which field (metadata.managedFields) are gone, so additions cannot be told from defaults"),
 		},
@@ -142,6 +144,7 @@ func TestGolden(t *testing.T) {
 		},
 		"suggest.json": func(b *bytes.Buffer, _ report.Report) error { return report.JSON(b, suggesting()) },
 		"report.json":  func(b *bytes.Buffer, r report.Report) error { return report.JSON(b, r) },
+		"report.sarif": func(b *bytes.Buffer, r report.Report) error { return report.SARIF(b, r, "v1.2.3") },
 		"report.yaml":  func(b *bytes.Buffer, r report.Report) error { return report.YAML(b, r) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -201,7 +204,7 @@ func TestOneLinePerChange(t *testing.T) {
 	for _, f := range sample().Findings {
 		changes += max(1, len(f.Changes))
 	}
-	if got := len(regexp.MustCompile(`  drift/[a-z]+( |\n)`).FindAllString(out.String(), -1)); got != changes {
+	if got := len(regexp.MustCompile(`  (drift|rogue)/[a-z]+( |\n)`).FindAllString(out.String(), -1)); got != changes {
 		t.Errorf("%d lines with a rule, want %d:\n%s", got, changes, out.String())
 	}
 }
@@ -223,9 +226,10 @@ func TestEmpty(t *testing.T) {
 
 func TestWriteError(t *testing.T) {
 	for name, err := range map[string]error{
-		"text": report.Text(full{}, sample(), report.TextOptions{}),
-		"json": report.JSON(full{}, sample()),
-		"yaml": report.YAML(full{}, sample()),
+		"text":  report.Text(full{}, sample(), report.TextOptions{}),
+		"json":  report.JSON(full{}, sample()),
+		"yaml":  report.YAML(full{}, sample()),
+		"sarif": report.SARIF(full{}, sample(), ""),
 	} {
 		if !errors.Is(err, errFull) {
 			t.Errorf("%s: error %v, want %v", name, err, errFull)

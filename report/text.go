@@ -25,7 +25,8 @@ type TextOptions struct {
 // Text writes the report for people: the findings grouped by object, one line
 // per change where the width allows, and a summary.
 func Text(w io.Writer, r Report, o TextOptions) error {
-	t := &text{w: bufio.NewWriter(w), TextOptions: o, at: r.At, authors: r.Authors, opened: r.Since, unrecorded: r.Unrecorded}
+	t := r.teller(o)
+	t.w = bufio.NewWriter(w)
 	if r.Baseline != "" {
 		t.printf("%s\n\n", t.paint(bold, "Baseline "+printable(r.Baseline)))
 	}
@@ -62,6 +63,11 @@ type text struct {
 	opened  map[string]time.Time // by fingerprint
 	// unrecorded says that nothing can be told of who wrote what.
 	unrecorded bool
+}
+
+// teller words what the report holds, for any output that people read.
+func (r Report) teller(o TextOptions) *text {
+	return &text{TextOptions: o, at: r.At, authors: r.Authors, opened: r.Since, unrecorded: r.Unrecorded}
 }
 
 func (t *text) printf(format string, args ...any) {
@@ -165,21 +171,26 @@ func (e entry) marker(m marker) marker {
 }
 
 func (t *text) change(f entry, c differ.Change) {
-	details := []string{string(f.Rule)}
-	if c.Pending != (differ.Pending{}) {
-		details = append(details, behind(c.Pending))
-	}
-	if (c.Pending == (differ.Pending{}) || c.Writer.Manager != "") && !t.unrecorded {
-		details = append(details, t.writer(c.Writer))
-	}
-	if c.Origin.File != "" {
-		details = append(details, t.place(c.Origin))
-	}
 	values, block := t.values(c)
-	t.lines(f.marker(markers[c.Op]), printable(c.Path.String()), values, f.details(details...))
+	t.lines(f.marker(markers[c.Op]), printable(c.Path.String()), values, f.details(t.facts(f.Rule, c)...))
 	for _, line := range block {
 		t.printf("      %s\n", line)
 	}
+}
+
+// facts are what is told of a change beside its place and values.
+func (t *text) facts(rule finding.Rule, c differ.Change) []string {
+	facts := []string{string(rule)}
+	if c.Pending != (differ.Pending{}) {
+		facts = append(facts, behind(c.Pending))
+	}
+	if (c.Pending == (differ.Pending{}) || c.Writer.Manager != "") && !t.unrecorded {
+		facts = append(facts, t.writer(c.Writer))
+	}
+	if c.Origin.File != "" {
+		facts = append(facts, t.place(c.Origin))
+	}
+	return facts
 }
 
 // lines prints one change: on one line where it fits, else the details below,

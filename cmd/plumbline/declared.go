@@ -231,6 +231,15 @@ func (d declared) place() string {
 	return d.snapshot.URL + "/" + d.path
 }
 
+// entry is the file that stands for all that is declared: what the rendering begins with,
+// or else the first that declares something.
+func (d declared) entry() string {
+	if entry := render.Entry(d.snapshot.FS(), d.path); entry != "" || len(d.objects) == 0 {
+		return entry
+	}
+	return d.objects[0].Origin.File
+}
+
 // pass is the comparison of what is declared, by these rules.
 func (d declared) pass(options assess.Options, rules *audit.Rules) inspect.Pass {
 	return inspect.Pass{

@@ -89,8 +89,8 @@ func newDiffCommand(s streams) *cobra.Command {
 	f.BoolVar(&o.suggest, "suggest-ignore", false, "also print the narrowest rules that would ignore what was found at or above --fail-on, for spec.ignore of a Baseline")
 	f.StringVar(&o.confirm, "confirm", "", "`how` to confirm what differs: none, or dry-run (the API server is asked what it would store, which takes the rights to patch and create and writes nothing; default: spec.confirm of the Baseline, or none)")
 	f.StringVar(&o.failOn, "fail-on", "warning", "lowest `severity` that makes the exit code 1: info, warning or critical")
-	f.StringVarP(&o.output, "output", "o", "text", "output `format`: text, json or yaml")
-	complete(c, f, o.kube, map[string][]string{"output": {"text", "json", "yaml"}, "show": {"controllers", "ignored", "unconfirmed"}, "fail-on": severities, "confirm": {confirmNone, confirmDryRun}})
+	f.StringVarP(&o.output, "output", "o", "text", "output `format`: "+oneOf(formats))
+	complete(c, f, o.kube, map[string][]string{"output": formats, "show": {"controllers", "ignored", "unconfirmed"}, "fail-on": severities, "confirm": {confirmNone, confirmDryRun}})
 	return c
 }
 
@@ -101,7 +101,7 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("--fail-on: %w", err)
 	}
-	write, err := writerFor(o.output, s)
+	write, err := diffWriterFor(o.output, s)
 	if err != nil {
 		return 0, err
 	}
@@ -116,6 +116,7 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	r.Source.File = declared.entry()
 	r.ShowUnconfirmed = slices.Contains(o.show, "unconfirmed")
 	if declared.local && declared.baseline.Spec.Verify != nil {
 		r.Warnings = append(r.Warnings, "spec.verify: a directory is taken as it is, and nobody's signature was looked at: leave the directory out to have the commits of spec.git verified")

@@ -4,14 +4,40 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 
 	"golang.org/x/term"
 
 	"plumbline.dev/plumbline/report"
 )
 
-// writerFor returns the function that writes a report in the named format.
+// formats are those of a comparison.
+var formats = []string{"text", "json", "yaml", "sarif"}
+
+// diffWriterFor returns the function that writes a comparison in the named format.
+func diffWriterFor(format string, s streams) (func(io.Writer, report.Report) error, error) {
+	if !slices.Contains(formats, format) {
+		return nil, fmt.Errorf("--output: %q is not a format: use %s", format, oneOf(formats))
+	}
+	switch format {
+	case "sarif":
+		v, _ := buildVersion()
+		return func(w io.Writer, r report.Report) error { return report.SARIF(w, r, v) }, nil
+	default:
+		return writerFor(format, s)
+	}
+}
+
+// oneOf lists what there is to choose from: "a, b or c".
+func oneOf(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// writerFor returns the function that writes a report in one of the formats that every
+// verb has.
 func writerFor(format string, s streams) (func(io.Writer, report.Report) error, error) {
 	switch format {
 	case "text":
