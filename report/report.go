@@ -34,6 +34,8 @@ type Report struct {
 	// cluster may have filled them in, or somebody; ShowUnconfirmed has text name them.
 	Unconfirmed     []Unconfirmed
 	ShowUnconfirmed bool
+	// Compared are the declared objects, where all of them are wanted.
+	Compared []Compared
 	// Unrecorded says that the live objects came without the records of who wrote
 	// them.
 	Unrecorded bool
@@ -66,6 +68,12 @@ type Source struct {
 	// WorkTree says that it is a directory as it is on disk, edits included, of which
 	// Commit was checked out.
 	WorkTree bool
+}
+
+// Compared is a declared object, of which there may be nothing else to tell.
+type Compared struct {
+	Object object.ID
+	Origin object.Origin
 }
 
 // Unconfirmed are the places of an object of which only the server could tell

@@ -109,6 +109,7 @@ func sample() report.Report {
 			Paths: []differ.Path{{"metadata", "annotations", hostile}, container("image")},
 		}},
 		ShowUnconfirmed: true,
+		Compared:        []report.Compared{{Object: web, Origin: origin(1)}, {Object: object.ID{Version: "v1", Kind: "ConfigMap", Namespace: "shop", Name: "fine"}, Origin: origin(90)}},
 		Errors:          []string{"overlays/production/broken.yaml:3: " + hostile},
 		Warnings:        []string{"an ignore rule ended on 2026-01-01 and is without effect: " + strings.Repeat("reason ", 20)},
 		Verdicts:        map[finding.Verdict]int{finding.InSync: 20, finding.Drifted: 3, finding.Missing: 1, finding.Unknown: 3, finding.Finished: 1, finding.Ignored: 1, finding.Pending: 2},
@@ -142,10 +143,11 @@ func TestGolden(t *testing.T) {
 		"suggest.txt": func(b *bytes.Buffer, _ report.Report) error {
 			return report.Text(b, suggesting(), report.TextOptions{Width: 80, Color: true})
 		},
-		"suggest.json": func(b *bytes.Buffer, _ report.Report) error { return report.JSON(b, suggesting()) },
-		"report.json":  func(b *bytes.Buffer, r report.Report) error { return report.JSON(b, r) },
-		"report.sarif": func(b *bytes.Buffer, r report.Report) error { return report.SARIF(b, r, "v1.2.3") },
-		"report.yaml":  func(b *bytes.Buffer, r report.Report) error { return report.YAML(b, r) },
+		"suggest.json":     func(b *bytes.Buffer, _ report.Report) error { return report.JSON(b, suggesting()) },
+		"report.json":      func(b *bytes.Buffer, r report.Report) error { return report.JSON(b, r) },
+		"report.sarif":     func(b *bytes.Buffer, r report.Report) error { return report.SARIF(b, r, "v1.2.3") },
+		"report.junit.xml": func(b *bytes.Buffer, r report.Report) error { return report.JUnit(b, r, finding.Warning) },
+		"report.yaml":      func(b *bytes.Buffer, r report.Report) error { return report.YAML(b, r) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got bytes.Buffer
@@ -230,6 +232,7 @@ func TestWriteError(t *testing.T) {
 		"json":  report.JSON(full{}, sample()),
 		"yaml":  report.YAML(full{}, sample()),
 		"sarif": report.SARIF(full{}, sample(), ""),
+		"junit": report.JUnit(full{}, sample(), finding.Warning),
 	} {
 		if !errors.Is(err, errFull) {
 			t.Errorf("%s: error %v, want %v", name, err, errFull)

@@ -258,15 +258,7 @@ func (s *sarif) words(f finding.Finding) []string {
 			lines = append(lines, plural(len(f.Changes)-i, "more change"))
 			break
 		}
-		values, block := s.teller.values(c)
-		line := string(c.Op) + " " + c.Path.String()
-		if values != "" {
-			line += ": " + values
-		}
-		if facts := s.teller.facts(f.Rule, c)[1:]; len(facts) > 0 {
-			line += " (" + strings.Join(facts, ", ") + ")"
-		}
-		lines = append(append(lines, line), block...)
+		lines = append(lines, s.teller.changeLines(entry{Finding: f}, c)...)
 	}
 	return lines
 }

@@ -178,6 +178,17 @@ func (t *text) change(f entry, c differ.Change) {
 	}
 }
 
+// changeLines tell a change for outputs that have no signs: one line, and those that
+// differ of a long text.
+func (t *text) changeLines(e entry, c differ.Change) []string {
+	values, block := t.values(c)
+	line := string(c.Op) + " " + printable(c.Path.String())
+	if values != "" {
+		line += ": " + values
+	}
+	return append([]string{line + " · " + e.details(t.facts(e.Rule, c)...)}, block...)
+}
+
 // facts are what is told of a change beside its place and values.
 func (t *text) facts(rule finding.Rule, c differ.Change) []string {
 	facts := []string{string(rule)}

@@ -101,7 +101,7 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("--fail-on: %w", err)
 	}
-	write, err := diffWriterFor(o.output, s)
+	write, err := diffWriterFor(o.output, failOn, s)
 	if err != nil {
 		return 0, err
 	}

@@ -10,14 +10,16 @@ import (
 
 	"golang.org/x/term"
 
+	"plumbline.dev/plumbline/finding"
 	"plumbline.dev/plumbline/report"
 )
 
 // formats are those of a comparison.
-var formats = []string{"text", "json", "yaml", "sarif"}
+var formats = []string{"text", "json", "yaml", "sarif", "junit"}
 
-// diffWriterFor returns the function that writes a comparison in the named format.
-func diffWriterFor(format string, s streams) (func(io.Writer, report.Report) error, error) {
+// diffWriterFor returns the function that writes a comparison in the named format, in
+// which findings at or above failOn are failures.
+func diffWriterFor(format string, failOn finding.Severity, s streams) (func(io.Writer, report.Report) error, error) {
 	if !slices.Contains(formats, format) {
 		return nil, fmt.Errorf("--output: %q is not a format: use %s", format, oneOf(formats))
 	}
@@ -25,6 +27,8 @@ func diffWriterFor(format string, s streams) (func(io.Writer, report.Report) err
 	case "sarif":
 		v, _ := buildVersion()
 		return func(w io.Writer, r report.Report) error { return report.SARIF(w, r, v) }, nil
+	case "junit":
+		return func(w io.Writer, r report.Report) error { return report.JUnit(w, r, failOn) }, nil
 	default:
 		return writerFor(format, s)
 	}
