@@ -143,9 +143,13 @@ func TestGolden(t *testing.T) {
 		"suggest.txt": func(b *bytes.Buffer, _ report.Report) error {
 			return report.Text(b, suggesting(), report.TextOptions{Width: 80, Color: true})
 		},
-		"suggest.json":     func(b *bytes.Buffer, _ report.Report) error { return report.JSON(b, suggesting()) },
-		"report.json":      func(b *bytes.Buffer, r report.Report) error { return report.JSON(b, r) },
-		"report.sarif":     func(b *bytes.Buffer, r report.Report) error { return report.SARIF(b, r, "v1.2.3") },
+		"suggest.json": func(b *bytes.Buffer, _ report.Report) error { return report.JSON(b, suggesting()) },
+		"report.json":  func(b *bytes.Buffer, r report.Report) error { return report.JSON(b, r) },
+		"report.sarif": func(b *bytes.Buffer, r report.Report) error { return report.SARIF(b, r, "v1.2.3") },
+		"report.md":    func(b *bytes.Buffer, r report.Report) error { return report.Markdown(b, r, report.GitHubComment) },
+		"suggest.md": func(b *bytes.Buffer, _ report.Report) error {
+			return report.Markdown(b, suggesting(), report.GitHubComment)
+		},
 		"report.junit.xml": func(b *bytes.Buffer, r report.Report) error { return report.JUnit(b, r, finding.Warning) },
 		"report.yaml":      func(b *bytes.Buffer, r report.Report) error { return report.YAML(b, r) },
 	} {
@@ -228,11 +232,12 @@ func TestEmpty(t *testing.T) {
 
 func TestWriteError(t *testing.T) {
 	for name, err := range map[string]error{
-		"text":  report.Text(full{}, sample(), report.TextOptions{}),
-		"json":  report.JSON(full{}, sample()),
-		"yaml":  report.YAML(full{}, sample()),
-		"sarif": report.SARIF(full{}, sample(), ""),
-		"junit": report.JUnit(full{}, sample(), finding.Warning),
+		"text":     report.Text(full{}, sample(), report.TextOptions{}),
+		"json":     report.JSON(full{}, sample()),
+		"yaml":     report.YAML(full{}, sample()),
+		"markdown": report.Markdown(full{}, sample(), report.GitHubComment),
+		"sarif":    report.SARIF(full{}, sample(), ""),
+		"junit":    report.JUnit(full{}, sample(), finding.Warning),
 	} {
 		if !errors.Is(err, errFull) {
 			t.Errorf("%s: error %v, want %v", name, err, errFull)

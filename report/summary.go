@@ -43,18 +43,10 @@ func (t *text) unconfirmed(unconfirmed []Unconfirmed) {
 
 // advice prints what to do about each kind of finding.
 func (t *text) advice(findings []finding.Finding) {
-	var told []string
-	for _, f := range findings {
-		line := string(f.Rule) + ": " + f.Advice
-		if f.Advice == "" || slices.Contains(told, line) {
-			continue
-		}
-		told = append(told, line)
-	}
+	told := advices(findings)
 	if len(told) == 0 {
 		return
 	}
-	slices.Sort(told)
 	t.printf("%s\n", t.paint(dim, "What to do:"))
 	for _, line := range told {
 		line = printable(line)
@@ -63,6 +55,19 @@ func (t *text) advice(findings []finding.Finding) {
 		}
 	}
 	t.printf("\n")
+}
+
+// advices say what to do, a line for each kind of finding.
+func advices(findings []finding.Finding) []string {
+	var told []string
+	for _, f := range findings {
+		line := string(f.Rule) + ": " + f.Advice
+		if f.Advice != "" && !slices.Contains(told, line) {
+			told = append(told, line)
+		}
+	}
+	slices.Sort(told)
+	return told
 }
 
 // note prints a sentence behind a marker, folded to the width.
@@ -76,6 +81,53 @@ func (t *text) note(indent string, m marker, sentence string) {
 
 // summary is the last line: what was compared, with what, and how it stands.
 func (t *text) summary(r Report) {
+	parts := r.parts()
+	if r.Source.Commit != "" {
+		against := "against commit "
+		if r.Source.WorkTree {
+			against = "against the work tree of commit "
+		}
+		parts = append(parts, part{text: against + printable(short(r.Source.Commit))})
+	}
+	t.parts(parts)
+}
+
+// counts are how it stands, on one line.
+func (r Report) counts() string {
+	var words []string
+	for _, p := range r.parts() {
+		words = append(words, p.text+p.end)
+	}
+	return strings.Join(words, " ")
+}
+
+// verdict says in a few words what was found.
+func (r Report) verdict() string {
+	var words []string
+	count := func(n int, noun string) {
+		if n > 0 {
+			words = append(words, plural(n, noun))
+		}
+	}
+	severities := map[finding.Severity]int{}
+	for _, f := range r.Findings {
+		severities[f.Severity]++
+	}
+	count(len(r.Errors), "error")
+	count(severities[finding.Critical], "critical finding")
+	count(severities[finding.Warning], "warning")
+	count(severities[finding.Info], "note")
+	if n := len(r.Unknown); n > 0 {
+		words = append(words, fmt.Sprintf("%d not compared", n))
+	}
+	if len(words) == 0 {
+		return "nothing found"
+	}
+	return strings.Join(words, ", ")
+}
+
+// parts say how many objects there are and how they stand.
+func (r Report) parts() []part {
 	changes := 0
 	for _, f := range r.Findings {
 		changes += len(f.Changes)
@@ -118,14 +170,7 @@ func (t *text) summary(r Report) {
 		parts[len(parts)-1].end = map[bool]string{true: ",", false: ";"}[more]
 		parts = append(parts, part{text: plural(n, "difference") + " ignored"})
 	}
-	if r.Source.Commit != "" {
-		against := "against commit "
-		if r.Source.WorkTree {
-			against = "against the work tree of commit "
-		}
-		parts = append(parts, part{text: against + printable(short(r.Source.Commit))})
-	}
-	t.parts(parts)
+	return parts
 }
 
 // part is a piece of a line that is not broken.

@@ -37,7 +37,7 @@ type diffOptions struct {
 	suggest   bool
 	confirm   string
 	failOn    string
-	output    string
+	output    outputOptions
 	kube      *genericclioptions.ConfigFlags
 }
 
@@ -89,7 +89,7 @@ func newDiffCommand(s streams) *cobra.Command {
 	f.BoolVar(&o.suggest, "suggest-ignore", false, "also print the narrowest rules that would ignore what was found at or above --fail-on, for spec.ignore of a Baseline")
 	f.StringVar(&o.confirm, "confirm", "", "`how` to confirm what differs: none, or dry-run (the API server is asked what it would store, which takes the rights to patch and create and writes nothing; default: spec.confirm of the Baseline, or none)")
 	f.StringVar(&o.failOn, "fail-on", "warning", "lowest `severity` that makes the exit code 1: info, warning or critical")
-	f.StringVarP(&o.output, "output", "o", "text", "output `format`: "+oneOf(formats))
+	o.output.addFlags(f)
 	complete(c, f, o.kube, map[string][]string{"output": formats, "show": {"controllers", "ignored", "unconfirmed"}, "fail-on": severities, "confirm": {confirmNone, confirmDryRun}})
 	return c
 }
@@ -101,7 +101,7 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("--fail-on: %w", err)
 	}
-	write, err := diffWriterFor(o.output, failOn, s)
+	write, err := o.output.writer(failOn, s)
 	if err != nil {
 		return 0, err
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"plumbline.dev/plumbline/finding"
@@ -15,22 +16,38 @@ import (
 )
 
 // formats are those of a comparison.
-var formats = []string{"text", "json", "yaml", "sarif", "junit"}
+var formats = []string{"text", "json", "yaml", "markdown", "sarif", "junit"}
 
-// diffWriterFor returns the function that writes a comparison in the named format, in
-// which findings at or above failOn are failures.
-func diffWriterFor(format string, failOn finding.Severity, s streams) (func(io.Writer, report.Report) error, error) {
-	if !slices.Contains(formats, format) {
-		return nil, fmt.Errorf("--output: %q is not a format: use %s", format, oneOf(formats))
+// outputOptions say how a comparison is written.
+type outputOptions struct {
+	format string
+	limit  int // characters of Markdown
+}
+
+func (o *outputOptions) addFlags(f *pflag.FlagSet) {
+	f.StringVarP(&o.format, "output", "o", "text", "output `format`: "+oneOf(formats))
+	f.IntVar(&o.limit, "markdown-limit", report.GitHubComment, "largest `size` of markdown in characters: what a comment on GitHub holds (on GitLab: 1000000)")
+}
+
+// writer returns the function that writes a comparison, in which findings at or above
+// failOn are failures.
+func (o outputOptions) writer(failOn finding.Severity, s streams) (func(io.Writer, report.Report) error, error) {
+	switch {
+	case !slices.Contains(formats, o.format):
+		return nil, fmt.Errorf("--output: %q is not a format: use %s", o.format, oneOf(formats))
+	case o.limit < report.LeastMarkdown:
+		return nil, fmt.Errorf("--markdown-limit: %d characters are too few for a comment: use %d or more", o.limit, report.LeastMarkdown)
 	}
-	switch format {
+	switch o.format {
+	case "markdown":
+		return func(w io.Writer, r report.Report) error { return report.Markdown(w, r, o.limit) }, nil
 	case "sarif":
 		v, _ := buildVersion()
 		return func(w io.Writer, r report.Report) error { return report.SARIF(w, r, v) }, nil
 	case "junit":
 		return func(w io.Writer, r report.Report) error { return report.JUnit(w, r, failOn) }, nil
 	default:
-		return writerFor(format, s)
+		return writerFor(o.format, s)
 	}
 }
 

@@ -35,6 +35,7 @@ func TestUsage(t *testing.T) {
 		{"flag without value", []string{dir, "--ref"}, []string{"--ref", `"plumbline diff --help"`}},
 		{"bad fail-on", []string{dir, "--fail-on", "error"}, []string{"--fail-on", `"error"`, "info, warning or critical"}},
 		{"bad output", []string{dir, "-o", "xml"}, []string{"--output", `"xml"`, "text, json, yaml", "sarif"}},
+		{"too small a comment", []string{dir, "-o", "markdown", "--markdown-limit", "100"}, []string{"--markdown-limit", "4096"}},
 		{"bad show", []string{dir, "--show", "everything"}, []string{"--show", `"everything"`, "controllers", "ignored"}},
 		{"bad lag", []string{dir, "--lag", "-1"}, []string{"--lag", "-1", "0 or more"}},
 		{"directory and git", []string{dir, "--git", "https://example.com/x.git"}, []string{"not both"}},
