@@ -53,6 +53,9 @@ type Options struct {
 	Ignore []ignore.Rule
 	// Types are remembered from pass to pass; nil reads them anew.
 	Types *Types
+	// Known returns what an earlier pass has found of an object, as far as that still holds:
+	// it is not compared again. Nil knows nothing.
+	Known func(declared object.Object) (Assessment, bool)
 	// Keep has the assessments of objects that differ keep what these were compared with.
 	Keep bool
 	// Confirm asks the server what it makes of declared objects, where a comparison
@@ -94,13 +97,18 @@ type Assessment struct {
 	Err error
 }
 
+// Clean tells whether nothing was found of an object, not even what is ignored.
+func (a Assessment) Clean() bool {
+	return a.Verdict == finding.InSync && len(a.Findings)+len(a.Ignored)+len(a.Written)+len(a.Failures) == 0
+}
+
 // All assesses the declared objects and returns the assessments sorted by
 // object. What cannot be assessed is Unknown and does not hide the others. The
 // error is about what the assessments had to do without, and says what that means
 // for them; they stand.
 func All(ctx context.Context, declared []object.Object, source Source, o Options) ([]Assessment, error) {
 	p := pass{source: source, options: o, moved: map[object.ID]moved{}}
-	wanted := p.place(declared)
+	wanted := p.recall(p.place(declared))
 	ids := make([]object.ID, 0, len(wanted))
 	for _, d := range wanted {
 		ids = append(ids, d.ID)
@@ -193,6 +201,21 @@ func (p *pass) place(declared []object.Object) []object.Object {
 		wanted = append(wanted, d)
 	}
 	return wanted
+}
+
+// recall settles the objects of which everything is known, and returns the others.
+func (p *pass) recall(wanted []object.Object) []object.Object {
+	if p.options.Known == nil {
+		return wanted
+	}
+	return slices.DeleteFunc(wanted, func(d object.Object) bool {
+		a, ok := p.options.Known(d)
+		if ok {
+			a.Declared = d
+			p.done = append(p.done, a)
+		}
+		return ok
+	})
 }
 
 // placed gives one object its namespace, unless its kind is not known, and the

@@ -102,6 +102,7 @@ func (r *reconciler) report(ctx context.Context, k *kept, pass *inspect.Pass) (r
 	defer k.view.End()
 	if k.served != k.view.Cluster { // the kinds may have other schemas
 		k.served, k.types = k.view.Cluster, &assess.Types{}
+		pass.Before = nil
 	}
 	pass.Assess.Types = k.types
 	if pass.Spec.Confirm == v1alpha1.ConfirmDryRun {

@@ -87,6 +87,8 @@ type outcome struct {
 	// at since.
 	whole bool
 	since time.Time
+	// compared is how many declared objects were.
+	compared int
 	// reverting is how it stands with undoing what was found.
 	reverting undoing
 }
@@ -124,7 +126,7 @@ func (r *reconciler) look(ctx context.Context, b *v1alpha1.Baseline) outcome {
 		k.last = r.compare(ctx, b, k, pass)
 	case k.pass == nil: // and it is not time to try again
 	case due:
-		k.last = r.poll(ctx, b, k, pass)
+		k.last = r.poll(ctx, b, k, pass, changed)
 	}
 	if k.was != "" {
 		r.tellRewritten(ctx, b, k)
@@ -150,6 +152,7 @@ func (r *reconciler) look(ctx context.Context, b *v1alpha1.Baseline) outcome {
 	o.interval, o.oldest = spec.Git.Interval.Duration, k.board.oldest()
 	if k.pass != nil {
 		o.reverting = k.undoing(now)
+		o.compared = k.pass.Compared()
 	}
 	return o
 }
@@ -207,10 +210,11 @@ func (r *reconciler) compare(ctx context.Context, b *v1alpha1.Baseline, k *kept,
 }
 
 // poll fetches, and compares where there is something new.
-func (r *reconciler) poll(ctx context.Context, b *v1alpha1.Baseline, k *kept, pass *inspect.Pass) outcome {
+func (r *reconciler) poll(ctx context.Context, b *v1alpha1.Baseline, k *kept, pass *inspect.Pass, since change) outcome {
 	before := k.snapshot
 	o := r.fetch(ctx, b, k, pass.Spec)
 	if k.snapshot.Commit != before.Commit || k.pass.Err != nil {
+		pass.Before, pass.Changed = k.pass, since.ids
 		return r.whole(ctx, k, pass, o)
 	}
 	o.report = k.last.report

@@ -17,6 +17,7 @@ import (
 // as a whole and told when somebody asks, so that nobody sees half of it.
 type meters struct {
 	latency  *prometheus.HistogramVec
+	compared *prometheus.CounterVec
 	passes   *prometheus.HistogramVec
 	failures *prometheus.CounterVec
 	reverts  *prometheus.CounterVec
@@ -77,6 +78,9 @@ func newMeters(version, commit string) *meters {
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "plumbline_event_to_finding_seconds", Help: "From an event in the cluster to what it means for the findings.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 18),
 		}, ofBaseline),
+		compared: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "plumbline_comparisons_total", Help: "Declared objects that were compared with what is live.",
+		}, ofBaseline),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "plumbline_failures_total", Help: "Looks at which something could not be done, by the reason.",
 		}, append(ofBaseline[:len(ofBaseline):len(ofBaseline)], "reason")),
@@ -94,7 +98,7 @@ func newMeters(version, commit string) *meters {
 
 func (m *meters) register(registry prometheus.Registerer) error {
 	var errs []error
-	for _, c := range []prometheus.Collector{m, m.passes, m.latency, m.failures, m.reverts, m.build} {
+	for _, c := range []prometheus.Collector{m, m.passes, m.latency, m.compared, m.failures, m.reverts, m.build} {
 		errs = append(errs, registry.Register(c))
 	}
 	return errors.Join(errs...)
@@ -121,6 +125,7 @@ func (m *meters) count(key types.NamespacedName, o outcome, took time.Duration) 
 	if o.whole {
 		m.passes.With(of).Observe(took.Seconds())
 	}
+	m.compared.With(of).Add(float64(o.compared))
 	failures := m.failures.MustCurryWith(of)
 	for _, reason := range reasons {
 		failures.WithLabelValues(reason) // there from the beginning, so that the first one is an increase
@@ -155,6 +160,7 @@ func (m *meters) forget(key types.NamespacedName) {
 	of := prometheus.Labels{"namespace": key.Namespace, "baseline": key.Name}
 	m.passes.Delete(of)
 	m.latency.Delete(of)
+	m.compared.Delete(of)
 	m.failures.DeletePartialMatch(of)
 	m.reverts.DeletePartialMatch(of)
 	m.mu.Lock()

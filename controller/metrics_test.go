@@ -26,7 +26,7 @@ func drifted() outcome {
 	since := time.Unix(1000, 0)
 	about := object.ID{Kind: "ConfigMap", Name: "secret-of-somebody"}
 	return outcome{
-		whole: true, since: time.Now(), fetched: since, interval: time.Minute, oldest: map[string]time.Time{"warning": since},
+		whole: true, compared: 3, since: time.Now(), fetched: since, interval: time.Minute, oldest: map[string]time.Time{"warning": since},
 		report: &report.Report{
 			Findings: []finding.Finding{{Rule: finding.DriftAdded, Severity: finding.Warning, Object: about}, {Rule: finding.DriftAdded, Severity: finding.Warning}, {Rule: finding.RogueObject, Severity: finding.Critical}},
 			Verdicts: map[finding.Verdict]int{finding.InSync: 3, finding.Drifted: 2},
@@ -89,6 +89,7 @@ func TestMetersTellHowABaselineStands(t *testing.T) {
 		"plumbline_not_compared shop a":                             2,
 		"plumbline_pass_duration_seconds shop a":                    1,
 		"plumbline_event_to_finding_seconds shop a":                 1,
+		"plumbline_comparisons_total shop a":                        3,
 		"plumbline_failures_total shop a " + v1alpha1.ReasonInvalid: 0,
 		"plumbline_failures_total shop a " + v1alpha1.ReasonGit:     0,
 		"plumbline_failures_total shop a " + v1alpha1.ReasonRender:  0,
@@ -111,7 +112,7 @@ func TestMetersClaimNothing(t *testing.T) {
 				m.looked(shop, outcome{whole: true, failure: errors.New("gone"), reason: v1alpha1.ReasonGit}, 0)
 			},
 			[]string{
-				"plumbline_event_to_finding_seconds shop a=1", "plumbline_failures_total shop a ClusterFailed=0", "plumbline_failures_total shop a GitFailed=1",
+				"plumbline_comparisons_total shop a=3", "plumbline_event_to_finding_seconds shop a=1", "plumbline_failures_total shop a ClusterFailed=0", "plumbline_failures_total shop a GitFailed=1",
 				"plumbline_failures_total shop a InvalidSpec=0", "plumbline_failures_total shop a RenderFailed=0",
 				"plumbline_pass_duration_seconds shop a=2", "plumbline_ready shop a=0", "plumbline_suspended shop a=0",
 			},

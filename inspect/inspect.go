@@ -5,6 +5,7 @@ package inspect
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -45,8 +46,15 @@ type Pass struct {
 	// Say is told what is being done now. Nil says nothing.
 	Say func(string)
 
-	found results
-	ever  map[object.ID]bool // what earlier commits declare; nil until somebody asks
+	// Before is an earlier pass by the same rules, and Changed what may have changed in the
+	// cluster since its last word: else what was in sync and git still declares is in sync.
+	// Nil has everything compared.
+	Before  *Pass
+	Changed []object.ID
+
+	compared int
+	found    results
+	ever     map[object.ID]bool // what earlier commits declare; nil until somebody asks
 }
 
 // results are what the stages of a pass have found.
@@ -86,8 +94,13 @@ func (p *Pass) compare(ctx context.Context, live audit.Lister) (results, error) 
 	if p.Past != nil {
 		p.Assess.Past = p.Past.All(ctx)
 	}
+	options := p.Assess
+	if p.Before != nil {
+		options.Known = p.known()
+		p.Before = nil // which nobody needs any more
+	}
 	var err error
-	r.assessments, err = assess.All(ctx, p.Objects, source, p.Assess)
+	r.assessments, err = p.all(ctx, p.Objects, source, options)
 	if ctx.Err() != nil {
 		return r, ctx.Err()
 	}
@@ -97,6 +110,46 @@ func (p *Pass) compare(ctx context.Context, live audit.Lister) (results, error) 
 	r.outcome = p.judge(ctx, survey, r.assessments)
 	r.warnings = Lines(err)
 	return r, nil
+}
+
+// all is assess.All, and counts what was compared.
+func (p *Pass) all(ctx context.Context, objects []object.Object, live assess.Source, o assess.Options) ([]assess.Assessment, error) {
+	recalled := 0
+	if known := o.Known; known != nil {
+		o.Known = func(d object.Object) (assess.Assessment, bool) {
+			a, ok := known(d)
+			if ok {
+				recalled++
+			}
+			return a, ok
+		}
+	}
+	assessments, err := assess.All(ctx, objects, live, o)
+	p.compared += len(assessments) - recalled
+	return assessments, err
+}
+
+// Compared tells how many objects were compared since somebody asked last.
+func (p *Pass) Compared() int {
+	n := p.compared
+	p.compared = 0
+	return n
+}
+
+// known returns what still holds of the pass before: what differs depends on the commits
+// in between too.
+func (p *Pass) known() func(object.Object) (assess.Assessment, bool) {
+	before, changed := p.Before.found, map[object.ID]bool{}
+	for _, id := range p.Changed {
+		changed[id] = true
+	}
+	return func(d object.Object) (assess.Assessment, bool) {
+		was := before.about(d.ID)
+		if len(was) != 1 || changed[d.ID] || !was[0].Clean() || !reflect.DeepEqual(was[0].Declared.Content, d.Content) {
+			return assess.Assessment{}, false
+		}
+		return was[0], true
+	}
 }
 
 // look reads what is in the scope; nil where no rule is about that.

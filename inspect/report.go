@@ -37,7 +37,7 @@ func (p *Pass) Update(ctx context.Context, live assess.Source, changed []object.
 	if p.Past != nil {
 		p.Assess.Past = p.Past.All(ctx)
 	}
-	assessments, err := assess.All(ctx, p.given(changed), live, p.Assess)
+	assessments, err := p.all(ctx, p.given(changed), live, p.Assess)
 	if ctx.Err() != nil {
 		return report.Report{}, ctx.Err()
 	}
@@ -61,7 +61,7 @@ func (p *Pass) Look(ctx context.Context, live assess.Source, objects []object.ID
 	if p.Past != nil {
 		options.Past = p.Past.All(ctx)
 	}
-	assessments, err := assess.All(ctx, p.given(objects), live, options)
+	assessments, err := p.all(ctx, p.given(objects), live, options)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}

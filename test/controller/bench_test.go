@@ -54,7 +54,9 @@ func BenchmarkController(b *testing.B) {
 	w.repo.Commit(gitsourcetest.Commit{Files: files})
 	begun := time.Now()
 	w.start()
-	w.apply("  git: {url: " + w.server.Repo() + ", interval: 10h}\n  scope: {namespaces: [bench], exempt: [{kind: ConfigMap, name: 'other-*', reason: load}]}\n  deployer: {managers: [ci-deploy]}\n")
+	w.admin.Kubectl(b, "-n", system, "create", "secret", "generic", "forge", "--from-literal=webhook=shared")
+	b.Cleanup(func() { w.admin.Kubectl(b, "-n", system, "delete", "secret", "forge") })
+	w.apply("  git: {url: " + w.server.Repo() + ", interval: 10h, secretRef: {name: forge}}\n  scope: {namespaces: [bench], exempt: [{kind: ConfigMap, name: 'other-*', reason: load}]}\n  deployer: {managers: [ci-deploy]}\n")
 	for !strings.Contains(w.admin.Kubectl(b, "-n", system, "get", "baseline", "shop", "-o", "jsonpath={.status.conditions[*].reason}"), "Compared") {
 		if time.Since(begun) > 5*time.Minute {
 			b.Fatalf("nothing is compared: %+v", w.get())
@@ -63,6 +65,11 @@ func BenchmarkController(b *testing.B) {
 	}
 	b.ReportMetric(time.Since(begun).Seconds(), "s-to-board")
 
+	<-time.After(5 * time.Second)
+	pushed, compared := w.commit(b, files)
+	b.ReportMetric(float64(pushed[len(pushed)/2].Milliseconds()), "p50-commit-ms")
+	b.ReportMetric(float64(pushed[len(pushed)-1].Milliseconds()), "max-commit-ms")
+	b.ReportMetric(compared, "compared/commit")
 	<-time.After(5 * time.Second)
 	go w.profile(b, "profile?seconds=10")
 	latencies := w.tamper(b, cluster)
@@ -188,22 +195,62 @@ func (w *world) tamper(t testing.TB, c client) []time.Duration {
 		<-time.After(100 * time.Millisecond)
 	}
 	var all []time.Duration
-	if !testenv.Poll(within, func() bool { all = w.latencies(acknowledged); return len(all) == len(acknowledged) }) {
+	if !testenv.Poll(within, func() bool { all = w.latencies(acknowledged, "drift/added"); return len(all) == len(acknowledged) }) {
 		t.Fatalf("of %d edits %d were told", len(acknowledged), len(all))
 	}
 	slices.Sort(all)
 	return all
 }
 
+// commit changes one file after another in git, and
+// returns how long after the forge's push each was told, sorted, and how many objects
+// were compared for each.
+func (w *world) commit(t testing.TB, files map[string]string) ([]time.Duration, float64) {
+	t.Helper()
+	const commits = 10
+	acknowledged, before := map[string]time.Time{}, w.compared(t)
+	for i := range commits {
+		name := fmt.Sprintf("app-%05d", i)
+		files[name+".yaml"] = strings.Replace(files[name+".yaml"], "value: production", "value: staging", 1)
+		w.repo.Commit(gitsourcetest.Commit{Files: files})
+		if code := w.pushes("shop", name); code != http.StatusAccepted {
+			t.Fatalf("the push is answered with %d", code)
+		}
+		acknowledged[name] = time.Now()
+		if !testenv.Poll(within, func() bool { return len(w.latencies(acknowledged, "drift/pending")) == i+1 }) {
+			t.Fatalf("the commit that changes %s is not told", name)
+		}
+	}
+	all, compared := w.latencies(acknowledged, "drift/pending"), w.compared(t)-before
+	slices.Sort(all)
+	return all, compared / commits
+}
+
+// compared is how many objects were so far.
+func (w *world) compared(t testing.TB) float64 {
+	t.Helper()
+	for line := range strings.Lines(w.scrape()) {
+		if strings.HasPrefix(line, "plumbline_comparisons_total{") {
+			n, err := strconv.ParseFloat(strings.TrimSpace(line[strings.LastIndex(line, " "):]), 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+	}
+	t.Fatal("no metric tells how many objects were compared")
+	return 0
+}
+
 // latencies are from each acknowledgement to the line of the log that tells of it.
-func (w *world) latencies(acknowledged map[string]time.Time) []time.Duration {
+func (w *world) latencies(acknowledged map[string]time.Time, rule string) []time.Duration {
 	var all []time.Duration
 	for line := range strings.Lines(w.log.String()) {
 		var entry struct {
 			Time              time.Time
 			Msg, Rule, Object string
 		}
-		if json.Unmarshal([]byte(line), &entry) != nil || entry.Msg != "finding" || entry.Rule != "drift/added" {
+		if json.Unmarshal([]byte(line), &entry) != nil || entry.Msg != "finding" || entry.Rule != rule {
 			continue
 		}
 		if at, ok := acknowledged[entry.Object[strings.LastIndex(entry.Object, "/")+1:]]; ok {

@@ -445,7 +445,7 @@ func (w *world) pushed() {
 		mac.Write([]byte(body))
 		return hex.EncodeToString(mac.Sum(nil))
 	}
-	next := ""
+	next, before := "", w.compared(w)
 	for i, push := range []struct {
 		name, header, value, body string
 		code                      int
@@ -482,6 +482,21 @@ func (w *world) pushed() {
 		if push.code == http.StatusAccepted && !testenv.Poll(within, func() bool { return w.get().Status.Commit == next }) {
 			w.Errorf("push %d: commit %s is not looked at: %+v", i, next, w.get())
 		}
+	}
+	if compared := w.compared(w) - before; compared != 0 {
+		w.Errorf("after commits that change no object %v were compared", compared)
+	}
+	w.repo.Commit(gitsourcetest.Commit{Files: map[string]string{
+		"a.yaml": strings.Replace(configMap("a", "2"), "namespace: shop", "namespace: watched", 1), "b.yaml": strings.Replace(configMap("b", "1"), "namespace: shop", "namespace: watched", 1),
+	}})
+	if code := w.pushes("shop", "changes a"); code != http.StatusAccepted {
+		w.Errorf("a push is answered with %d", code)
+	}
+	if !testenv.Poll(within, func() bool { return w.get().Status.Verdicts["Pending"] == 1 }) {
+		w.Errorf("what a commit changes is not told: %+v", w.get())
+	}
+	if compared := w.compared(w) - before; compared != 2 {
+		w.Errorf("after a commit that changes an object and brings another back %v were compared", compared)
 	}
 }
 

@@ -3,6 +3,7 @@ package controller
 import (
 	"crypto/sha256"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -18,7 +19,21 @@ func (w *world) beside(flags ...string) *world {
 	w.Helper()
 	other := &world{TB: w.TB, admin: w.admin, repo: w.repo, server: w.server, kube: w.kube, flags: flags, since: w.since}
 	other.start()
+	if !testenv.Poll(within, func() bool { return other.listens(other.metrics) && other.listens(other.probes) }) {
+		w.Fatal("the controller does not begin")
+	}
 	return other
+}
+
+// listens tells whether the controller takes connections at an address.
+func (w *world) listens(address string) bool {
+	w.Helper()
+	var d net.Dialer
+	connection, err := d.DialContext(w.Context(), "tcp", address)
+	if err != nil {
+		return false
+	}
+	return connection.Close() == nil
 }
 
 // answers returns the code that a probe is answered with, 0 for no answer.
@@ -193,7 +208,7 @@ spec:
 	if n := w.watches("configmaps", "shards"); n != 2 {
 		t.Errorf("%d watches are open, want one of each controller's", n)
 	}
-	if left.pushes("of-a") != http.StatusAccepted || left.pushes("of-b") != http.StatusUnauthorized {
+	if left.pushes("of-a", "push") != http.StatusAccepted || left.pushes("of-b", "push") != http.StatusUnauthorized {
 		t.Error("pushes are not taken for the own Baselines alone")
 	}
 
@@ -247,9 +262,9 @@ func (w *world) permit(selectors ...string) {
 }
 
 // pushes sends what a forge does about a Baseline, and returns the answer's code.
-func (w *world) pushes(baseline string) int {
+func (w *world) pushes(baseline, what string) int {
 	w.Helper()
-	request, err := http.NewRequestWithContext(w.Context(), http.MethodPost, "http://"+w.hooks+"/hooks/"+system+"/"+baseline, strings.NewReader("push"))
+	request, err := http.NewRequestWithContext(w.Context(), http.MethodPost, "http://"+w.hooks+"/hooks/"+system+"/"+baseline, strings.NewReader(what))
 	if err != nil {
 		w.Fatal(err)
 	}

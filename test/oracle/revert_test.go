@@ -247,12 +247,14 @@ func overlaps(a, b map[string]any) bool {
 // follows tells whether the server or its controllers change a place by themselves when
 // something else is put back.
 func follows(kind, place string) bool {
-	return serversChoice(kind, place) || slices.Contains(map[string][]string{
-		"DaemonSet":        {".metadata.annotations.deprecated․daemonset․template․generation"},
-		"Deployment":       {".metadata.annotations.deployment․kubernetes․io/revision"},
-		"PersistentVolume": {".metadata.annotations.pv․kubernetes․io/bound-by-controller"},
-		"ClusterRole":      {".rules"}, // which it aggregates
-	}[kind], place)
+	also := map[string][]string{
+		"DaemonSet":             {".metadata.annotations.deprecated․daemonset․template․generation"},
+		"Deployment":            {".metadata.annotations.deployment․kubernetes․io/revision"},
+		"ClusterRole":           {".rules"}, // which it aggregates
+		"PersistentVolume":      {".metadata.annotations.pv․kubernetes․io", ".spec.claimRef"},
+		"PersistentVolumeClaim": {".metadata.annotations.pv․kubernetes․io", ".spec.volumeName"},
+	}
+	return serversChoice(kind, place) || slices.ContainsFunc(also[kind], func(p string) bool { return strings.HasPrefix(place, p) })
 }
 
 // undoable are the changes that are put back.
