@@ -52,7 +52,11 @@ require (
 	sigs.k8s.io/yaml v1.6.0
 )
 
-require github.com/yuin/goldmark v1.7.13
+require (
+	github.com/chromedp/cdproto v0.159.0
+	github.com/chromedp/chromedp v0.23.0
+	github.com/yuin/goldmark v1.7.13
+)
 
 require (
 	cel.dev/expr v0.25.1 // indirect

@@ -5,11 +5,7 @@ import (
 	"fmt"
 	"html"
 	"io"
-	"slices"
 	"strings"
-
-	"plumbline.dev/plumbline/differ"
-	"plumbline.dev/plumbline/finding"
 )
 
 // What a comment holds, in characters. A report is measured in bytes, of which there are
@@ -22,8 +18,8 @@ const (
 )
 
 const (
-	maxMarkdownChanges = 30  // changes of one object
-	maxMarkdownLine    = 600 // characters of one line
+	maxMarkdownBlocks = 30  // things that are told of one object
+	maxMarkdownLine   = 600 // characters of one line
 )
 
 // Markdown writes the report as a comment of at most limit characters for GitHub, GitLab
@@ -99,8 +95,7 @@ func marked(name string) string {
 
 // subjects writes what was found of each object, the worst first, as far as there is room.
 func (m *markdown) subjects(all []subject) {
-	all = slices.DeleteFunc(all, func(s subject) bool { return s.rank() == 0 })
-	slices.SortStableFunc(all, func(a, b subject) int { return cmp.Compare(b.rank(), a.rank()) })
+	all = worstFirst(all)
 	left := 0
 	for _, s := range all {
 		block := m.subject(s)
@@ -115,37 +110,6 @@ func (m *markdown) subjects(all []subject) {
 	}
 }
 
-// rank says how much an object matters: by its findings, and what was not compared in
-// place of a warning; 0 where there is nothing to tell.
-func (s subject) rank() int {
-	switch {
-	case s.worst() == finding.Critical:
-		return 4
-	case len(s.unknown) > 0 || s.worst() == finding.Warning:
-		return 3
-	case s.worst() == finding.Info:
-		return 2
-	case len(s.ignored)+len(s.unconfirmed) > 0:
-		return 1
-	}
-	return 0
-}
-
-// state is one word about an object.
-func (s subject) state() string {
-	switch {
-	case s.worst() < finding.Warning && len(s.unknown) > 0:
-		return "not compared"
-	case s.worst() > 0:
-		return s.worst().String()
-	case len(s.ignored) > 0:
-		return "ignored"
-	case len(s.unconfirmed) > 0:
-		return "unconfirmed"
-	}
-	return "in order"
-}
-
 func (m *markdown) subject(s subject) string {
 	title := fmt.Sprintf("<b>%s</b> <code>%s</code>", s.state(), html.EscapeString(cutTo(s.name(), maxMarkdownLine)))
 	if s.origin.File != "" {
@@ -157,45 +121,18 @@ func (m *markdown) subject(s subject) string {
 // diff tells all of an object as lines of a diff.
 func (t *text) diff(s subject) []string {
 	var lines []string
-	for _, reason := range s.unknown {
-		lines = append(lines, "! not compared: "+printable(reason))
-	}
-	told := 0
-	for _, e := range s.told() {
-		if len(e.Changes) == 0 {
-			lines = append(lines, "! "+printable(e.Message)+" · "+e.details(t.about(e.Finding)...))
+	all := t.blocks(s)
+	for _, b := range all[:min(len(all), maxMarkdownBlocks)] {
+		line := map[bool]string{true: "! ", false: "# "}[b.whole] + b.about
+		if b.facts != "" {
+			line += " · " + b.facts
 		}
-		for _, c := range e.Changes {
-			if told++; told <= maxMarkdownChanges {
-				lines = append(lines, "# "+printable(c.Path.String())+" · "+e.details(t.facts(e.Rule, c)...))
-				lines = append(lines, t.sides(c)...)
-			}
-		}
+		lines = append(append(lines, line), b.lines...)
 	}
-	if told > maxMarkdownChanges {
-		lines = append(lines, "# … and "+plural(told-maxMarkdownChanges, "more change"))
-	}
-	for _, p := range s.unconfirmed {
-		lines = append(lines, "# "+printable(p.String())+" · perhaps the cluster's, perhaps somebody's")
+	if left := len(all) - maxMarkdownBlocks; left > 0 {
+		lines = append(lines, fmt.Sprintf("# … and %d more", left))
 	}
 	return lines
-}
-
-// sides shows a change's values on a line each, what git declares behind "-" and what is
-// live behind "+"; of long texts the lines that differ.
-func (t *text) sides(c differ.Change) []string {
-	if _, block := t.values(c); block != nil {
-		return block
-	}
-	switch {
-	case c.Declared == nil:
-		return []string{"+ " + cut(compact(c.Live))}
-	case c.Live == nil:
-		return []string{"- " + cut(compact(c.Declared))}
-	default:
-		before, after := cutPair(compact(c.Declared), compact(c.Live))
-		return []string{"- " + before, "+ " + after}
-	}
 }
 
 // suggested writes the proposed rules, where there are any and they fit.

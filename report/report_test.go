@@ -150,6 +150,7 @@ func TestGolden(t *testing.T) {
 		"suggest.md": func(b *bytes.Buffer, _ report.Report) error {
 			return report.Markdown(b, suggesting(), report.GitHubComment)
 		},
+		"report.html":      func(b *bytes.Buffer, r report.Report) error { return report.HTML(b, r) },
 		"report.junit.xml": func(b *bytes.Buffer, r report.Report) error { return report.JUnit(b, r, finding.Warning) },
 		"report.yaml":      func(b *bytes.Buffer, r report.Report) error { return report.YAML(b, r) },
 	} {
@@ -236,6 +237,7 @@ func TestWriteError(t *testing.T) {
 		"json":     report.JSON(full{}, sample()),
 		"yaml":     report.YAML(full{}, sample()),
 		"markdown": report.Markdown(full{}, sample(), report.GitHubComment),
+		"html":     report.HTML(full{}, sample()),
 		"sarif":    report.SARIF(full{}, sample(), ""),
 		"junit":    report.JUnit(full{}, sample(), finding.Warning),
 	} {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"slices"
 
 	"plumbline.dev/plumbline/differ"
@@ -90,4 +91,42 @@ func (s subject) told() []entry {
 		all = append(all, entry{f.Finding, f.Reason})
 	}
 	return all
+}
+
+// worstFirst returns the subjects of which there is something to tell, in that order.
+func worstFirst(all []subject) []subject {
+	all = slices.DeleteFunc(slices.Clone(all), func(s subject) bool { return s.rank() == 0 })
+	slices.SortStableFunc(all, func(a, b subject) int { return cmp.Compare(b.rank(), a.rank()) })
+	return all
+}
+
+// rank says how much an object matters: by its findings, and what was not compared in
+// place of a warning; 0 where there is nothing to tell.
+func (s subject) rank() int {
+	switch {
+	case s.worst() == finding.Critical:
+		return 4
+	case len(s.unknown) > 0 || s.worst() == finding.Warning:
+		return 3
+	case s.worst() == finding.Info:
+		return 2
+	case len(s.ignored)+len(s.unconfirmed) > 0:
+		return 1
+	}
+	return 0
+}
+
+// state is one word about an object.
+func (s subject) state() string {
+	switch {
+	case s.worst() < finding.Warning && len(s.unknown) > 0:
+		return "not compared"
+	case s.worst() > 0:
+		return s.worst().String()
+	case len(s.ignored) > 0:
+		return "ignored"
+	case len(s.unconfirmed) > 0:
+		return "unconfirmed"
+	}
+	return "in order"
 }

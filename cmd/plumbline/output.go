@@ -16,7 +16,7 @@ import (
 )
 
 // formats are those of a comparison.
-var formats = []string{"text", "json", "yaml", "markdown", "sarif", "junit"}
+var formats = []string{"text", "json", "yaml", "markdown", "sarif", "junit", "html"}
 
 // outputOptions say how a comparison is written.
 type outputOptions struct {
@@ -41,6 +41,8 @@ func (o outputOptions) writer(failOn finding.Severity, s streams) (func(io.Write
 	switch o.format {
 	case "markdown":
 		return func(w io.Writer, r report.Report) error { return report.Markdown(w, r, o.limit) }, nil
+	case "html":
+		return report.HTML, nil
 	case "sarif":
 		v, _ := buildVersion()
 		return func(w io.Writer, r report.Report) error { return report.SARIF(w, r, v) }, nil
