@@ -43,6 +43,8 @@ type Pass struct {
 	At time.Time
 	// ShowIgnored has the report name what rules ignore, too.
 	ShowIgnored bool
+	// ListAll has the report list all that is declared, too.
+	ListAll bool
 	// Say is told what is being done now. Nil says nothing.
 	Say func(string)
 

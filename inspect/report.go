@@ -195,6 +195,9 @@ func (p *Pass) report(found results) report.Report {
 // add adds the word about one declared object.
 func (p *Pass) add(r *report.Report, a assess.Assessment) {
 	r.Verdicts[a.Verdict]++
+	if p.ListAll {
+		r.Compared = append(r.Compared, report.Compared{Object: a.Declared.ID, Origin: a.Declared.Origin})
+	}
 	if a.Err != nil {
 		r.Unknown = append(r.Unknown, report.Unknown{Object: a.Declared.ID, Origin: a.Declared.Origin, Reason: a.Err.Error()})
 	}

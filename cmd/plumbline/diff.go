@@ -163,6 +163,7 @@ func (o *diffOptions) compile(ctx context.Context, progress *progress) (declared
 	options.Compare.Rewritten = rules != nil
 	pass := d.pass(options, rules)
 	pass.Say, pass.ShowIgnored = progress.say, slices.Contains(o.show, "ignored")
+	pass.ListAll = o.output.format == "junit" // whose readers want to see what passes
 	return d, pass, nil
 }
 
