@@ -41,7 +41,7 @@ type Case struct {
 }
 
 // Write is what it takes to undo it: a patch, then an apply, each only where it has
-// something to do; or a creation.
+// something to do; or a creation. Where both have, Whole goes before them.
 type Write struct {
 	Object object.ID
 	// Manager is whom the fields are of afterwards.
@@ -51,6 +51,10 @@ type Write struct {
 	// Patch is a JSON patch (RFC 6902), which fails unless everything that it takes away is
 	// still as it was.
 	Patch []Operation
+	// Whole is the patch that puts everything back at once, so that a workload's Pods are
+	// replaced once, where an apply is to follow that then only takes the fields over. The
+	// API server may refuse it and take the part of it that is Patch.
+	Whole []Operation
 	// UID is the live object's.
 	UID string
 
@@ -81,29 +85,50 @@ func Plan(c Case) (Write, error) {
 		return w, nil
 	}
 	w.UID, w.live = c.Live.Metadata("uid"), c.Live
-	doc := runtime.DeepCopyJSON(c.Live.Content)
-	p := patch{doc: doc, declared: w.declared}
-	applies := by.Operation == "Apply"
-	for _, change := range backwards(wholeItems(c.Changes)) {
-		if applies && restores(change) {
-			w.restored = append(w.restored, change)
-			continue
+	changes := wholeItems(c.Changes)
+	patched := changes
+	if by.Operation == "Apply" {
+		w.restored, patched = split(changes)
+	}
+	var err error
+	if w.Patch, w.after, err = w.patch(patched); err != nil {
+		return Write{}, err
+	}
+	if !w.Applies() {
+		return w, nil
+	}
+	if len(w.Patch) > 0 {
+		w.Whole, _, _ = w.patch(changes) // where it cannot be had, it is done in parts
+	}
+	_, err = w.Apply(w.after)
+	return w, err
+}
+
+// split tells the changes that an apply undoes from the others.
+func split(changes []differ.Change) (restored, others []differ.Change) {
+	for _, change := range changes {
+		if restores(change) {
+			restored = append(restored, change)
+		} else {
+			others = append(others, change)
 		}
+	}
+	return restored, others
+}
+
+// patch returns the patch that undoes changes, and the object as it is then.
+func (w Write) patch(changes []differ.Change) ([]Operation, object.Object, error) {
+	p := patch{doc: runtime.DeepCopyJSON(w.live.Content), declared: w.declared}
+	for _, change := range backwards(changes) {
 		if err := p.undo(change); err != nil {
-			return Write{}, fmt.Errorf("%s cannot be undone: %w", change.Path, err)
+			return nil, object.Object{}, fmt.Errorf("%s cannot be undone: %w", change.Path, err)
 		}
 	}
-	slices.Reverse(w.restored)
-	if len(p.operations) > 0 {
-		w.Patch = append([]Operation{{"test", "/metadata/uid", w.UID}}, p.operations...)
+	after := object.Object{ID: w.live.ID, Content: p.doc}
+	if len(p.operations) == 0 {
+		return nil, after, nil
 	}
-	w.after = object.Object{ID: c.Live.ID, Content: p.doc}
-	if len(w.restored) > 0 {
-		if _, err := w.Apply(w.after); err != nil {
-			return Write{}, err
-		}
-	}
-	return w, nil
+	return append([]Operation{{"test", "/metadata/uid", w.UID}}, p.operations...), after, nil
 }
 
 // restores tells whether a change is undone by putting a declared value back.

@@ -1,6 +1,7 @@
 package reverter_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,10 +54,12 @@ func plan(t *testing.T, declared, live string) (reverter.Write, []differ.Change,
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	head := `{apiVersion: v1, kind: ConfigMap, `
-	for name, c := range map[string]struct{ declared, live, patch, apply string }{
+	for name, c := range map[string]struct{ declared, live, patch, whole, apply string }{
 		"changed and added, of who applies": {
 			live:  head + applied + `, data: {x: "9", y: "2", z: "3"}}`,
 			patch: `[` + uidTest + `,{"op":"test","path":"/data/z","value":"3"},{"op":"remove","path":"/data/z","value":null}]`,
+			whole: `[` + uidTest + `,{"op":"test","path":"/data/z","value":"3"},{"op":"remove","path":"/data/z","value":null},` +
+				`{"op":"test","path":"/data/x","value":"9"},{"op":"replace","path":"/data/x","value":"1"}]`,
 			apply: `{"apiVersion":"v1","data":{"x":"1","y":"2"},"kind":"ConfigMap","metadata":{"labels":{"app":"web"},"name":"a","namespace":"shop","resourceVersion":"7","uid":"u1"}}`,
 		},
 		"gone, of who applies": {
@@ -105,6 +108,9 @@ func TestPlan(t *testing.T) {
 			}
 			if got := text(t, w.Patch); got != c.patch {
 				t.Errorf("the patch is\n%s, want\n%s", got, c.patch)
+			}
+			if got := text(t, w.Whole); got != cmp.Or(c.whole, "null") {
+				t.Errorf("the whole is\n%s, want\n%s", got, c.whole)
 			}
 			if w.Manager != "ci-deploy" || w.Applies() != (c.apply != "") {
 				t.Errorf("written by %s, applies: %t", w.Manager, w.Applies())
@@ -170,8 +176,8 @@ func (r *recorder) Get(context.Context, object.ID) (object.Object, error) {
 	return r.now, nil
 }
 
-// TestDo wants the apply to be to what the patch has left, and nothing written after
-// something failed.
+// TestDo wants the apply to be to what the patch has left, and nothing more written after
+// something failed than what the whole was made of.
 func TestDo(t *testing.T) {
 	t.Parallel()
 	w, _, err := plan(t, declared, `{apiVersion: v1, kind: ConfigMap, `+applied+`, data: {x: "9", y: "2", z: "3"}}`)
@@ -182,9 +188,11 @@ func TestDo(t *testing.T) {
 	if _, err := w.Do(t.Context(), &to); err != nil || strings.Join(to.calls, ", ") != "patch by ci-deploy, apply by ci-deploy to 8" {
 		t.Errorf("%q, %v", to.calls, err)
 	}
-	failing := recorder{err: errors.New("no")}
-	if _, err := w.Do(t.Context(), &failing); err == nil || len(failing.calls) != 1 {
-		t.Errorf("%q, %v", failing.calls, err)
+	for calls, err := range map[int]error{1: cluster.ErrChanged, 2: errors.New("no")} {
+		failing := recorder{err: err}
+		if _, err := w.Do(t.Context(), &failing); err == nil || len(failing.calls) != calls {
+			t.Errorf("%q, %v", failing.calls, err)
+		}
 	}
 	const live = `{apiVersion: v1, kind: ConfigMap, ` + applied + `, data: {x: "9", y: "2"}}`
 	if w, _, err = plan(t, declared, live); err != nil {

@@ -7,6 +7,7 @@ import (
 	"reflect"
 
 	"plumbline.dev/plumbline/cluster"
+	"plumbline.dev/plumbline/differ"
 	"plumbline.dev/plumbline/finding"
 	"plumbline.dev/plumbline/object"
 )
@@ -24,7 +25,7 @@ type Writer interface {
 // ErrNothing says that the API server has taken a write and stored nothing of it.
 var ErrNothing = errors.New("the API server accepts it and stores nothing of it: what git declares is not what it can store")
 
-// tries is how often an apply is tried while nothing but the object's status changes.
+// tries is how often a write is tried while nothing but the object's status changes.
 const tries = 10
 
 // Do writes, and returns the object as it is then. After an error some of it may be
@@ -33,34 +34,66 @@ func (w Write) Do(ctx context.Context, to Writer) (object.Object, error) {
 	if w.Create != nil {
 		return to.Create(ctx, w.Object, w.Create, w.Manager)
 	}
-	live := w.after
-	if len(w.Patch) > 0 {
-		var err error
-		if live, err = to.Patch(ctx, w.Object, w.Patch, w.Manager); err != nil {
-			return live, err
-		}
+	live, whole, err := w.patched(ctx, to)
+	if err == nil && w.Applies() {
+		live, err = w.apply(ctx, live, to)
 	}
-	if w.Applies() {
-		var err error
-		if live, err = w.apply(ctx, live, to); err != nil {
-			return live, err
-		}
+	if err == nil && whole {
+		live, err = w.disown(ctx, live, to)
 	}
-	if sameSpec(live, w.live) {
-		return live, ErrNothing
+	if err == nil && sameSpec(live, w.live) {
+		err = ErrNothing
 	}
-	return live, nil
+	return live, err
 }
 
-// apply applies to the object as it is after the patch. Whatever becomes of its status
-// meanwhile, as it does all the time while Pods are replaced, the decision holds.
+// patched carries out the patch that there is, and tells whether everything is back by it.
+func (w Write) patched(ctx context.Context, to Writer) (live object.Object, whole bool, err error) {
+	if len(w.Whole) > 0 {
+		live, err = to.Patch(ctx, w.Object, w.Whole, w.Manager)
+		if err == nil || errors.Is(err, cluster.ErrChanged) || errors.Is(err, cluster.ErrForbidden) {
+			return live, true, err
+		}
+	}
+	if len(w.Patch) == 0 {
+		return w.after, false, nil
+	}
+	live, err = to.Patch(ctx, w.Object, w.Patch, w.Manager)
+	return live, false, err
+}
+
+// apply applies to the object as it is after the patch.
 func (w Write) apply(ctx context.Context, live object.Object, to Writer) (object.Object, error) {
-	for try := 1; ; try++ {
+	return w.insist(ctx, live, to, func(live object.Object) (object.Object, error) {
 		body, err := w.Apply(live)
 		if err != nil {
 			return live, err
 		}
-		after, err := to.Apply(ctx, w.Object, body, w.Manager)
+		return to.Apply(ctx, w.Object, body, w.Manager)
+	})
+}
+
+// disown has what was put back by a patch belong to the manager's applies alone: of what its
+// updates own as well, an apply that leaves it out would not take it away.
+func (w Write) disown(ctx context.Context, live object.Object, to Writer) (object.Object, error) {
+	return w.insist(ctx, live, to, func(live object.Object) (object.Object, error) {
+		records, more, err := differ.Disowned(w.live, live, w.Manager)
+		if err != nil || !more {
+			return live, err
+		}
+		return to.Patch(ctx, w.Object, []Operation{
+			{"test", "/metadata/uid", w.UID},
+			{"test", "/metadata/resourceVersion", live.Metadata("resourceVersion")},
+			{"replace", "/metadata/managedFields", records},
+		}, w.Manager)
+	})
+}
+
+// insist writes to an object that is what was decided on. Whatever becomes of its status
+// meanwhile, as it does all the time while Pods are replaced, the decision holds.
+func (w Write) insist(ctx context.Context, live object.Object, to Writer, write func(object.Object) (object.Object, error)) (object.Object, error) {
+	for try := 1; ; try++ {
+		after, err := write(live)
 		if !errors.Is(err, cluster.ErrChanged) || try == tries {
 			return after, err
 		}

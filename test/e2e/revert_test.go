@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +76,42 @@ func TestRevertByHand(t *testing.T) {
 	clean(t, report, r)
 	if r := revert("--yes", "--prune", "-f", baseline); r.code != 0 || strings.TrimSpace(r.stdout) != "nothing to undo" {
 		t.Errorf("a second time: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
+// TestRevertOnce wants a workload whose Pods are to be replaced to be changed once, whatever
+// is to be undone of it, and all of it to be the deployer's own afterwards.
+func TestRevertOnce(t *testing.T) {
+	t.Parallel()
+	const namespace = "once"
+	dir := deployed(t, namespace, map[string]string{"web.yaml": webDeployment})
+	person := env.User(t, "mallory", masters)
+	person.Kubectl(t, "-n", namespace, "set", "env", "deployment/web", "DEBUG=1", "LEVEL=debug", "MODE-")
+	person.Kubectl(t, "-n", namespace, "set", "image", "deployment/web", "web=evil.example/web:1")
+	said := func(path string) string {
+		return person.Kubectl(t, "-n", namespace, "get", "deployment", "web", "--show-managed-fields", "-o", "jsonpath="+path)
+	}
+	before, err := strconv.Atoi(said("{.metadata.generation}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, how := range []string{"--dry-run=server", "--yes"} {
+		if r := run(t, admin(t).Kubeconfig, "revert", dir, "-n", namespace, how); r.code != 0 || !strings.Contains(r.stdout, "Deployment.apps once/web restored") {
+			t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+		}
+	}
+	if got := said("{.metadata.generation}"); got != strconv.Itoa(before+1) {
+		t.Errorf("the generation is %s, and it was %d", got, before)
+	}
+	report, r := diff(t, admin(t).Kubeconfig, dir, "-n", namespace)
+	clean(t, report, r)
+	if got := said(`{range .metadata.managedFields[?(@.manager=="ci-deploy")]}{.operation} {end}`); got != "Apply " {
+		t.Errorf("the deployer's records are of %s", got)
+	}
+	without := strings.NewReplacer("        - {name: MODE, value: production}\n", "", "        - {name: LEVEL, value: info}\n", "", "        env:\n", "").Replace(webDeployment)
+	deploy(t, namespace, write(t, map[string]string{"web.yaml": without}))
+	if got := said("{..env}{..image}"); got != "registry.example.com/web:1.0" {
+		t.Errorf("what the deployer leaves out stays: %s", got)
 	}
 }
 
