@@ -163,9 +163,12 @@ func refused(err error, id object.ID, verb string) error {
 	}
 }
 
+// unapplied is all that the API server says of a JSON patch that it cannot carry out.
+const unapplied = "the server rejected our request due to an error in our request"
+
 // testFailed tells whether a JSON patch found something else than it tests for.
 func testFailed(status *apierrors.StatusError) bool {
-	return apierrors.IsInvalid(status) && strings.Contains(status.ErrStatus.Message, "test")
+	return apierrors.IsInvalid(status) && strings.Contains(status.ErrStatus.Message, unapplied)
 }
 
 // lacksVerb tells a user who may not write from an object that admission forbids.
