@@ -3,6 +3,7 @@ package reverter
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"reflect"
 
@@ -24,6 +25,9 @@ type Writer interface {
 
 // ErrNothing says that the API server has taken a write and stored nothing of it.
 var ErrNothing = errors.New("the API server accepts it and stores nothing of it: what git declares is not what it can store")
+
+// errOvertaken says that an object is not what was decided on any more.
+var errOvertaken = fmt.Errorf("%w since it was decided on", cluster.ErrChanged)
 
 // tries is how often a write is tried while nothing but the object's status changes.
 const tries = 10
@@ -64,7 +68,11 @@ func (w Write) patched(ctx context.Context, to Writer) (live object.Object, whol
 
 // apply applies to the object as it is after the patch.
 func (w Write) apply(ctx context.Context, live object.Object, to Writer) (object.Object, error) {
-	return w.insist(ctx, live, to, func(live object.Object) (object.Object, error) {
+	decided := live
+	return insist(ctx, live, to, func(live object.Object) (object.Object, error) {
+		if !sameSpec(decided, live) {
+			return live, fmt.Errorf("writing %s: %w", w.Object, errOvertaken)
+		}
 		body, err := w.Apply(live)
 		if err != nil {
 			return live, err
@@ -74,9 +82,10 @@ func (w Write) apply(ctx context.Context, live object.Object, to Writer) (object
 }
 
 // disown has what was put back by a patch belong to the manager's applies alone: of what its
-// updates own as well, an apply that leaves it out would not take it away.
+// updates own as well, an apply that leaves it out would not take it away. As no value is
+// written, it need not be as it was.
 func (w Write) disown(ctx context.Context, live object.Object, to Writer) (object.Object, error) {
-	return w.insist(ctx, live, to, func(live object.Object) (object.Object, error) {
+	return insist(ctx, live, to, func(live object.Object) (object.Object, error) {
 		records, more, err := differ.Disowned(w.live, live, w.Manager)
 		if err != nil || !more {
 			return live, err
@@ -89,21 +98,25 @@ func (w Write) disown(ctx context.Context, live object.Object, to Writer) (objec
 	})
 }
 
-// insist writes to an object that is what was decided on. Whatever becomes of its status
-// meanwhile, as it does all the time while Pods are replaced, the decision holds.
-func (w Write) insist(ctx context.Context, live object.Object, to Writer, write func(object.Object) (object.Object, error)) (object.Object, error) {
+// insist writes to an object, and anew while nothing but others' writes is in the way.
+// Whatever becomes of its status meanwhile, as it does all the time while Pods are replaced,
+// the decision holds.
+func insist(ctx context.Context, live object.Object, to Writer, write func(object.Object) (object.Object, error)) (object.Object, error) {
 	for try := 1; ; try++ {
 		after, err := write(live)
-		if !errors.Is(err, cluster.ErrChanged) || try == tries {
+		if !errors.Is(err, cluster.ErrChanged) || errors.Is(err, errOvertaken) || try == tries {
 			return after, err
 		}
-		now, failed := to.Get(ctx, w.Object)
-		if failed != nil || !sameSpec(live, now) {
+		now, failed := to.Get(ctx, live.ID)
+		if failed != nil {
 			return live, err
 		}
 		live = now
 	}
 }
+
+// counters are annotations in which controllers count the writes to a workload.
+var counters = []string{"deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation"}
 
 // sameSpec tells whether two states of an object differ in nothing but its status.
 func sameSpec(a, b object.Object) bool {
@@ -112,6 +125,13 @@ func sameSpec(a, b object.Object) bool {
 		delete(content, "status")
 		for _, counted := range []string{"resourceVersion", "generation", "managedFields"} { // some kinds count writes that change nothing
 			delete(metadata, counted)
+		}
+		annotations := maps.Clone(object.Map(metadata, "annotations"))
+		for _, counter := range counters {
+			delete(annotations, counter)
+		}
+		if metadata["annotations"] = annotations; len(annotations) == 0 {
+			delete(metadata, "annotations")
 		}
 		content["metadata"] = metadata
 		return content
