@@ -68,8 +68,8 @@ func (m *middleman) kubeconfig(t testing.TB) string {
 }
 
 // TestChaos wants the findings to be those of a fresh comparison, after random edits and
-// commits while the controller is killed, the API server, etcd and the repository go away
-// or stand still, history is rewritten, and connections are cut.
+// commits while one of two controllers is killed or cut off, the API server, etcd and the
+// repository go away or stand still, history is rewritten, and connections are cut.
 func TestChaos(t *testing.T) {
 	c := newChaos(t, prepare(t), "chaos")
 	spec := "  git: {url: " + c.server.Repo() + ", interval: 10s}\n  scope: {namespaces: [chaos]}\n  deployer: {managers: [ci-deploy]}\n"
@@ -79,7 +79,12 @@ func TestChaos(t *testing.T) {
 		c.round()
 		c.agree(round, spec)
 	}
-	c.stopped()
+	acting, standing := c.both[0], c.both[1]
+	if !acting.acts() {
+		acting, standing = standing, acting
+	}
+	standing.kill() // lest it takes the lease that the other lets go
+	acting.stopped()
 	c.writes()
 }
 
@@ -115,15 +120,30 @@ func newChaos(t *testing.T, w *world, namespace string) *chaos {
 	t.Logf("chaos: %d rounds of %d edits, seed %d", *chaosRounds, *chaosEdits, seed)
 	c := &chaos{world: w, namespace: namespace, random: rand.New(rand.NewPCG(seed, 0)), files: map[string]string{}, marks: map[int]string{}, deleted: map[int]int{}}
 	_, _ = c.admin.Try("", "create", "namespace", namespace) // which may be there
-	c.before = c.between()
 	for i := range 12 {
 		c.files[fmt.Sprintf("f%d.yaml", i)] = c.object(i, "0")
 	}
 	c.deploy(c.files)
 	c.commits = []string{c.repo.Commit(gitsourcetest.Commit{Files: maps.Clone(c.files)})}
-	c.kube = c.before.kubeconfig(t)
-	c.start()
+	c.log = &syncBuffer{}
+	for i := range c.both {
+		m := c.between()
+		c.both[i] = &replica{world: &world{TB: t, admin: c.admin, repo: c.repo, server: c.server, log: c.log, kube: m.kubeconfig(t), since: c.since}, before: m}
+		c.both[i].start()
+	}
 	return c
+}
+
+// replica is one of two controllers, of which one acts.
+type replica struct {
+	*world
+	before *middleman
+}
+
+// cutOff has the API server be out of its reach.
+func (r *replica) cutOff() {
+	r.before.down.Store(true)
+	r.before.CloseClientConnections()
 }
 
 // chaos is a world in which things go wrong.
@@ -133,7 +153,7 @@ type chaos struct {
 	random    *rand.Rand
 	files     map[string]string
 	commits   []string
-	before    *middleman
+	both      [2]*replica
 	edits     int
 	// syncs tells that what is edited is put back: no field is edited so often that it would
 	// be a fight.
@@ -158,11 +178,19 @@ func (c *chaos) round() {
 		}
 		c.edit()
 	}
-	c.before.down.Store(false)
+	c.mend()
+}
+
+// mend has all be well again.
+func (c *chaos) mend() {
+	c.Helper()
 	c.down.Store(false)
 	c.slow.Store(false)
-	if !c.runs() {
-		c.start()
+	for _, r := range c.both {
+		r.before.down.Store(false)
+		if !r.runs() {
+			r.start()
+		}
 	}
 }
 
@@ -177,27 +205,29 @@ func (c *chaos) which(i int) (kind, name string) {
 // fail has something go wrong, or be well again.
 func (c *chaos) fail() {
 	c.Helper()
-	switch c.random.IntN(9) {
+	one := c.both[c.random.IntN(2)]
+	switch c.random.IntN(10) {
 	case 0:
-		c.kill()
-		c.start()
+		one.kill()
+		one.start()
 	case 1:
-		c.before.down.Store(true)
-		c.before.CloseClientConnections()
+		one.cutOff() // the other one has to take over, if it is that one that acts
 	case 2:
-		c.before.CloseClientConnections()
+		for _, r := range c.both {
+			r.cutOff()
+		}
 	case 3:
-		c.down.Store(true)
+		one.before.CloseClientConnections()
 	case 4:
-		c.slow.Store(true)
+		c.down.Store(true)
 	case 5:
-		c.pause("etcd")
+		c.slow.Store(true)
 	case 6:
+		c.pause("etcd")
+	case 7:
 		c.pause("kube-apiserver")
 	default:
-		c.before.down.Store(false)
-		c.down.Store(false)
-		c.slow.Store(false)
+		c.mend()
 	}
 }
 
@@ -321,17 +351,20 @@ func (c *chaos) fresh(baseline string) []string {
 
 // told are the findings that controllers have told and not taken back, sorted; one that a
 // controller told twice is there twice. What the last one told just before it was killed
-// the next may tell again.
+// or cut off the next may tell again.
 func (c *chaos) told() []string {
 	open, again := map[string]int{}, map[string]bool{}
 	for line := range strings.Lines(c.log.String()) {
-		var entry struct{ Msg, Rule, Fingerprint string }
+		var entry struct{ Msg, Rule, Fingerprint, Controller string }
 		if json.Unmarshal([]byte(line), &entry) != nil {
 			continue
 		}
 		f := entry.Rule + " " + entry.Fingerprint
 		switch entry.Msg {
-		case begun:
+		case "Starting workers": // by the one that acts from now on
+			if entry.Controller != "plumbline" {
+				continue
+			}
 			clear(again)
 			for f := range open {
 				again[f] = true

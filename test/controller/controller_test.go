@@ -96,9 +96,6 @@ func prepare(t testing.TB) *world {
 	return w
 }
 
-// begun is the line in the log with which a process begins.
-const begun = "the test begins a controller"
-
 func (w *world) start() {
 	w.Helper()
 	w.metrics, w.probes, w.profileAt, w.hooks = testenv.FreeAddress(w), testenv.FreeAddress(w), testenv.FreeAddress(w), testenv.FreeAddress(w)
@@ -108,7 +105,6 @@ func (w *world) start() {
 	if w.log == nil {
 		w.log = &syncBuffer{}
 	}
-	fmt.Fprintf(w.log, "{%q: %q}\n", "msg", begun)
 	w.process = exec.Command(plumbline, "controller", "--leader-elect", "--lease-namespace", system, "--metrics-address", w.metrics, "--probe-address", w.probes, "--profile-address", w.profileAt, "--webhook-address", w.hooks, "--cache-dir", w.TempDir())
 	w.process.Args = append(w.process.Args, w.flags...)
 	w.process.Env = append(os.Environ(), "KUBECONFIG="+w.kube)
