@@ -83,6 +83,16 @@ func (r Rule) In(name string) bool {
 	return string(r) == name || strings.HasPrefix(string(r), name+"/")
 }
 
+// IsSetRight tells whether the rule is about what the next deployment sets right: declared
+// fields and objects that are not as declared, and fields that are declared no longer.
+func (r Rule) IsSetRight() bool {
+	switch r {
+	case DriftModified, DriftRemoved, DriftReleased, DriftMissing, DriftPending:
+		return true
+	}
+	return false
+}
+
 // Severity says how much a finding matters. The zero value is not a severity.
 type Severity int
 

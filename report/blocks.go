@@ -1,6 +1,10 @@
 package report
 
-import "plumbline.dev/plumbline/differ"
+import (
+	"strings"
+
+	"plumbline.dev/plumbline/differ"
+)
 
 // block is one thing that is told of an object: what it is about, the facts beside that,
 // and the lines of both sides, each with a sign before it.
@@ -16,6 +20,13 @@ func (t *text) blocks(s subject) []block {
 	var all []block
 	for _, reason := range s.unknown {
 		all = append(all, block{about: "not compared: " + printable(reason), whole: true})
+	}
+	for _, line := range t.reviewLines(s.review) {
+		b := block{about: line.about, facts: strings.Join(line.facts, " · "), whole: line.change == nil}
+		if line.change != nil {
+			b.lines = t.sides(*line.change)
+		}
+		all = append(all, b)
 	}
 	for _, e := range s.told() {
 		if len(e.Changes) == 0 {

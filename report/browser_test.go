@@ -192,7 +192,7 @@ func TestBrowserSearch(t *testing.T) {
 // picture of each in that directory.
 func TestBrowserLooks(t *testing.T) {
 	ctx := browser(t)
-	for name, r := range map[string]report.Report{"sample": sample(), "hostile": attacked()} {
+	for name, r := range map[string]report.Report{"sample": sample(), "hostile": attacked(), "review": reviewing()} {
 		opened(t, ctx, r)
 		for _, scheme := range []string{"light", "dark"} {
 			for device, width := range map[string]int64{"phone": 360, "desk": 1280} {

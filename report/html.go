@@ -31,6 +31,7 @@ const maxOpen = 30
 type (
 	page struct {
 		Policy, Verdict, Counts string
+		Signs                   [2]string
 		Style                   template.CSS
 		Script                  template.JS
 		Facts                   []pageFact
@@ -62,8 +63,8 @@ func HTML(w io.Writer, r Report) error {
 			"; img-src data:; base-uri 'none'; form-action 'none'",
 		Style: template.CSS(pageStyle), Script: template.JS(pageScript), // #nosec -- our own files
 		Verdict: r.verdict(), Counts: r.counts(), Facts: r.pageFacts(),
-		Errors: readable(r.Errors), Notes: r.notes(), Advice: readable(advices(r.Findings)),
-		Objects: t.pageObjects(r.subjects()),
+		Errors: readable(r.Errors), Notes: r.notes(), Advice: readable(r.advices()),
+		Objects: t.pageObjects(r.told().subjects()), Signs: r.signs(),
 	}
 	if len(r.Suggested) > 0 {
 		rules, err := rulesYAML(r.Suggested)
@@ -101,8 +102,12 @@ func (r Report) pageFacts() []pageFact {
 	}
 	facts := []pageFact{
 		{"Baseline", r.Baseline}, {"Repository", r.Source.Repository}, {"Directory", r.Source.Path},
-		{"Ref", r.Source.Ref}, {"Commit", commit}, {"Compared", exact(r.At)},
+		{"Ref", r.Source.Ref}, {"Commit", commit},
 	}
+	if r.Review != nil {
+		facts = append(facts, pageFact{"Change since", since(r.Review)})
+	}
+	facts = append(facts, pageFact{"Compared", exact(r.At)})
 	facts = slices.DeleteFunc(facts, func(f pageFact) bool { return f.Value == "" })
 	for i := range facts {
 		facts[i].Value = printable(facts[i].Value)
@@ -132,6 +137,10 @@ func (s subject) class() string {
 	switch state := s.state(); state {
 	case "critical", "warning", "info":
 		return state
+	case "overwrites":
+		return "warning"
+	case string(Created), string(Changed), string(Deleted):
+		return "info"
 	case "not compared":
 		return "unknown"
 	}

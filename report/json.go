@@ -30,6 +30,8 @@ type (
 		Unconfirmed []jsonUnconfirmed `json:"unconfirmed,omitempty"`
 		Errors      []string          `json:"errors"`
 		Warnings    []string          `json:"warnings"`
+		// Review is about a change of the configuration.
+		Review *jsonReview `json:"review,omitempty"`
 		// Suggested are rules for spec.ignore of a Baseline.
 		Suggested []v1alpha1.Ignore `json:"suggestedIgnore,omitempty"`
 	}
@@ -109,6 +111,37 @@ type (
 		Object *jsonObject `json:"object,omitempty"`
 		Origin *jsonOrigin `json:"origin,omitempty"`
 		Reason string      `json:"reason"`
+	}
+)
+
+type (
+	jsonReview struct {
+		Base        string         `json:"base"`
+		Revision    string         `json:"revision,omitempty"`
+		Offline     bool           `json:"offline"`
+		Overwritten int            `json:"overwritten"`
+		LeftOut     int            `json:"leftOut"`
+		Objects     []jsonReviewed `json:"objects"`
+	}
+	jsonReviewed struct {
+		Object  jsonObject  `json:"object"`
+		Origin  *jsonOrigin `json:"origin,omitempty"`
+		Action  string      `json:"action"`
+		Changes []jsonStep  `json:"changes"`
+		Effects []jsonStep  `json:"effects"`
+	}
+	jsonStep struct {
+		Path       string       `json:"path,omitempty"`
+		Op         string       `json:"op"`
+		Before     any          `json:"before,omitempty"`
+		After      any          `json:"after,omitempty"`
+		Overwrites bool         `json:"overwrites,omitempty"`
+		Manager    string       `json:"manager,omitempty"`
+		Operation  string       `json:"operation,omitempty"`
+		Time       string       `json:"time,omitempty"`
+		NotBefore  string       `json:"notBefore,omitempty"`
+		Pending    *jsonPending `json:"pending,omitempty"`
+		Origin     *jsonOrigin  `json:"origin,omitempty"`
 	}
 )
 
@@ -196,6 +229,9 @@ func jsonOf(r Report) jsonReport {
 		out.Ignored = append(out.Ignored, jsonIgnored{r.jsonFinding(f.Finding), f.Reason})
 	}
 	out.Suggested = r.Suggested
+	if r.Review != nil {
+		out.Review = r.jsonReview(*r.Review)
+	}
 	for _, u := range r.Unknown {
 		entry := jsonUnknown{Reason: u.Reason, Origin: r.jsonOrigin(u.Origin.Position)}
 		if u.Object != (object.ID{}) {
@@ -229,6 +265,38 @@ func (r Report) jsonFinding(f finding.Finding) jsonFinding {
 		out.Changes = append(out.Changes, r.jsonChange(c))
 	}
 	return out
+}
+
+func (r Report) jsonReview(review Review) *jsonReview {
+	out := &jsonReview{
+		Base: review.Base, Revision: review.Revision, Offline: review.Offline,
+		Overwritten: review.Overwritten(), LeftOut: review.LeftOut, Objects: []jsonReviewed{},
+	}
+	for _, o := range review.Objects {
+		entry := jsonReviewed{
+			Object: jsonObjectOf(o.Object), Origin: r.jsonOrigin(o.Origin.Position), Action: string(o.Action),
+			Changes: []jsonStep{}, Effects: []jsonStep{},
+		}
+		for _, c := range o.Changes {
+			entry.Changes = append(entry.Changes, r.jsonStep(c))
+		}
+		for _, e := range o.Effects {
+			step := r.jsonStep(e.Change)
+			step.Overwrites = e.Overwrites
+			entry.Effects = append(entry.Effects, step)
+		}
+		out.Objects = append(out.Objects, entry)
+	}
+	return out
+}
+
+func (r Report) jsonStep(c differ.Change) jsonStep {
+	said := r.jsonChange(c)
+	return jsonStep{
+		Path: said.Path, Op: said.Op, Before: said.Declared, After: said.Live,
+		Manager: said.Manager, Operation: said.Operation, Time: said.Time, NotBefore: said.NotBefore,
+		Pending: said.Pending, Origin: said.Origin,
+	}
 }
 
 func (r Report) jsonChange(c differ.Change) jsonChange {

@@ -138,8 +138,8 @@ func (r Report) notes() []string {
 	for _, warning := range r.Warnings {
 		notes = append(notes, "warning: "+printable(strings.TrimSpace(warning)))
 	}
-	if n := len(r.Unconfirmed); n > 0 {
-		notes = append(notes, "note: "+unconfirmedNote(n))
+	for _, note := range r.asides() {
+		notes = append(notes, "note: "+note)
 	}
 	return notes
 }
@@ -149,6 +149,14 @@ func (t *text) sentences(s subject) []string {
 	var lines []string
 	for _, reason := range s.unknown {
 		lines = append(lines, "not compared: "+printable(reason))
+	}
+	for _, line := range t.reviewLines(s.review) {
+		what := line.about
+		if line.change != nil {
+			values, _ := t.values(*line.change)
+			what = strings.TrimSpace(string(line.change.Op) + " " + what + " " + values)
+		}
+		lines = append(lines, strings.Join(append([]string{what}, line.facts...), " · "))
 	}
 	for _, e := range s.told() {
 		if len(e.Changes) == 0 {

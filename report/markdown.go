@@ -33,10 +33,10 @@ func Markdown(w io.Writer, r Report, limit int) error {
 	m.write(m.fenced("**Errors: what is about these was not compared.**", "text", r.Errors, limit/4))
 	notes := m.section("Notes", "text", r.notes(), limit/8)
 	m.room -= len(notes)
-	m.subjects(r.subjects())
+	m.subjects(r.told().subjects())
 	m.room += len(notes)
 	m.write(notes)
-	m.write(m.section("What to do", "text", advices(r.Findings), m.room))
+	m.write(m.section("What to do", "text", r.advices(), m.room))
 	if err := m.suggested(r); err != nil {
 		return err
 	}
@@ -76,8 +76,12 @@ func (m *markdown) head(r Report) string {
 		fmt.Fprintf(&b, ", against %s %s", what, code(short(r.Source.Commit)))
 	}
 	b.WriteString(".")
-	if len(r.Findings) > 0 {
-		b.WriteString(" `-` is what git declares, `+` what is live.")
+	if r.Review != nil {
+		fmt.Fprintf(&b, " The change is what there is since %s.", code(since(r.Review)))
+	}
+	if len(r.Findings) > 0 || r.Review != nil {
+		signs := r.signs()
+		fmt.Fprintf(&b, " `-` is %s, `+` %s.", signs[0], signs[1])
 	}
 	b.WriteString("\n\n")
 	return b.String()

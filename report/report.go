@@ -36,6 +36,9 @@ type Report struct {
 	ShowUnconfirmed bool
 	// Compared are the declared objects, where all of them are wanted.
 	Compared []Compared
+	// Review is about a change of the configuration; nil where there is none. The findings
+	// are then those that matter to the change.
+	Review *Review
 	// Unrecorded says that the live objects came without the records of who wrote
 	// them.
 	Unrecorded bool

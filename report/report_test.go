@@ -127,6 +127,52 @@ func suggesting() report.Report {
 	}}
 }
 
+// reviewing is about a change that does everything that one can.
+func reviewing() report.Report {
+	r := sample()
+	id := func(kind, name string) object.ID {
+		return object.ID{Version: "v1", Kind: kind, Namespace: "shop", Name: name}
+	}
+	at := func(line int) object.Position {
+		return object.Position{File: "overlays/production/web.yaml", Line: line}
+	}
+	person := differ.Writer{Manager: hostile, Operation: "Update", Time: r.At.Add(-time.Hour), Person: true}
+	c := func(op differ.Op, before, after any, path ...any) differ.Change {
+		return differ.Change{Path: path, Op: op, Declared: before, Live: after}
+	}
+	live := func(overwrites bool, change differ.Change) report.Effect {
+		if overwrites {
+			change.Writer = person
+		}
+		return report.Effect{Change: change, Overwrites: overwrites}
+	}
+	placed := c(differ.Modified, int64(2), int64(4), "spec", "replicas")
+	placed.Origin = at(5)
+	r.Review = &report.Review{Base: "89abcdef0123456789abcdef0123456789abcdef", Revision: "origin/main", LeftOut: 3, Objects: []report.Reviewed{
+		{Object: id("ConfigMap", "kept"), Origin: object.Origin{Position: at(3)}, Action: report.Kept, Effects: []report.Effect{live(true, c(differ.Modified, "a\n"+hostile, "a\nb", "data", hostile))}},
+		{Object: id("ConfigMap", "new"), Origin: object.Origin{Position: at(13)}, Action: report.Created, Effects: []report.Effect{live(false, differ.Change{Op: differ.Added})}},
+		{Object: id("ConfigMap", "old"), Origin: object.Origin{Position: at(23)}, Action: report.Deleted, Effects: []report.Effect{live(false, differ.Change{Op: differ.Removed}), live(true, c(differ.Removed, "hot", nil, "data", "x"))}},
+		{Object: id("Secret", "token"), Origin: object.Origin{Position: at(44)}, Action: report.Changed,
+			Changes: []differ.Change{c(differ.Modified, "*** (before)", "*** (after)", "data", "password")},
+			Effects: []report.Effect{live(true, c(differ.Modified, "*** (before)", "*** (after)", "data", "password"))}},
+		{Object: id("Service", "again"), Action: report.Kept, Effects: []report.Effect{{Change: differ.Change{Op: differ.Added}, Overwrites: true}}},
+		{Object: id("Service", "web"), Action: report.Changed, Changes: []differ.Change{placed, c(differ.Added, nil, true, "spec", "paused")}, Effects: []report.Effect{
+			live(false, c(differ.Modified, int64(2), int64(4), "spec", "replicas")), live(false, pendingChange(c(differ.Removed, "x", nil, "spec", "old"), 2))}},
+	}}
+	return r
+}
+
+// offline is about a change of which no cluster was asked.
+func offline() report.Report {
+	r := report.Report{At: at, Source: reviewing().Source, Review: &report.Review{Base: "89abcdef0123456789abcdef0123456789abcdef", Offline: true}}
+	for _, o := range reviewing().Review.Objects {
+		if o.Effects = nil; o.Action != report.Kept {
+			r.Review.Objects = append(r.Review.Objects, o)
+		}
+	}
+	return r
+}
+
 // pendingChange returns a change as of a commit so many behind.
 func pendingChange(c differ.Change, behind int) differ.Change {
 	c.Pending = differ.Pending{Commit: "fedcba9876543210fedcba9876543210fedcba98", Behind: behind}
@@ -151,12 +197,29 @@ func TestGolden(t *testing.T) {
 			return report.Markdown(b, suggesting(), report.GitHubComment)
 		},
 		"report.html":      func(b *bytes.Buffer, r report.Report) error { return report.HTML(b, r) },
+		"review-80.txt":    func(b *bytes.Buffer, r report.Report) error { return report.Text(b, r, report.TextOptions{Width: 80}) },
+		"review.md":        func(b *bytes.Buffer, r report.Report) error { return report.Markdown(b, r, report.GitHubComment) },
+		"review.json":      func(b *bytes.Buffer, r report.Report) error { return report.JSON(b, r) },
+		"offline-80.txt":   func(b *bytes.Buffer, r report.Report) error { return report.Text(b, r, report.TextOptions{Width: 80}) },
+		"offline.md":       func(b *bytes.Buffer, r report.Report) error { return report.Markdown(b, r, report.GitHubComment) },
+		"offline.json":     func(b *bytes.Buffer, r report.Report) error { return report.JSON(b, r) },
+		"review.txt":       func(b *bytes.Buffer, r report.Report) error { return report.Text(b, r, report.TextOptions{}) },
+		"review.junit.xml": func(b *bytes.Buffer, r report.Report) error { return report.JUnit(b, r, finding.Warning) },
+		"review.html":      func(b *bytes.Buffer, r report.Report) error { return report.HTML(b, r) },
+		"review.sarif":     func(b *bytes.Buffer, r report.Report) error { return report.SARIF(b, r, "v1.2.3") },
 		"report.junit.xml": func(b *bytes.Buffer, r report.Report) error { return report.JUnit(b, r, finding.Warning) },
 		"report.yaml":      func(b *bytes.Buffer, r report.Report) error { return report.YAML(b, r) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got bytes.Buffer
-			if err := write(&got, sample()); err != nil {
+			r := sample()
+			switch {
+			case strings.HasPrefix(name, "review"):
+				r = reviewing()
+			case strings.HasPrefix(name, "offline"):
+				r = offline()
+			}
+			if err := write(&got, r); err != nil {
 				t.Fatal(err)
 			}
 			file := filepath.Join("testdata", name)
@@ -183,7 +246,7 @@ var color = regexp.MustCompile("\x1b\\[[0-9]+m")
 func TestTerminal(t *testing.T) {
 	for width := 40; width <= 200; width += 7 {
 		var out bytes.Buffer
-		if err := report.Text(&out, sample(), report.TextOptions{Width: width, Color: true}); err != nil {
+		if err := report.Text(&out, reviewing(), report.TextOptions{Width: width, Color: true}); err != nil {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(color.ReplaceAllString(out.String(), "")) {

@@ -179,9 +179,9 @@ func newSARIF(r Report) (*sarif, error) {
 		n := &s.run.Invocations[0].Notifications
 		*n = append(*n, sarifNotification{Level: "warning", Message: message(warning)})
 	}
-	if n := len(r.Unconfirmed); n > 0 {
-		all := &s.run.Invocations[0].Notifications
-		*all = append(*all, sarifNotification{Level: "note", Message: message(unconfirmedNote(n))})
+	for _, note := range r.asides() {
+		n := &s.run.Invocations[0].Notifications
+		*n = append(*n, sarifNotification{Level: "note", Message: message(note)})
 	}
 	s.run.Provenance = provenanceOf(r.Source)
 	return s, nil

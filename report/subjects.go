@@ -18,6 +18,7 @@ type subject struct {
 	ignored     []finding.Silenced
 	unknown     []string // why it could not be compared
 	unconfirmed []differ.Path
+	review      Reviewed // zero where no change concerns it
 }
 
 // subjects are the objects of a report, in order: those that were compared and are as
@@ -37,6 +38,11 @@ func (r Report) subjects() []subject {
 	}
 	for _, c := range r.Compared {
 		of(c.Object, c.Origin)
+	}
+	if r.Review != nil {
+		for _, o := range r.Review.Objects {
+			of(o.Object, o.Origin).review = o
+		}
 	}
 	for _, f := range r.Findings {
 		s := of(f.Object, f.Origin)
@@ -106,9 +112,9 @@ func (s subject) rank() int {
 	switch {
 	case s.worst() == finding.Critical:
 		return 4
-	case len(s.unknown) > 0 || s.worst() == finding.Warning:
+	case len(s.unknown) > 0 || s.worst() == finding.Warning || s.review.Overwrites() > 0:
 		return 3
-	case s.worst() == finding.Info:
+	case s.worst() == finding.Info || s.review.Action != "":
 		return 2
 	case len(s.ignored)+len(s.unconfirmed) > 0:
 		return 1
@@ -121,6 +127,10 @@ func (s subject) state() string {
 	switch {
 	case s.worst() < finding.Warning && len(s.unknown) > 0:
 		return "not compared"
+	case s.worst() < finding.Critical && s.review.Overwrites() > 0:
+		return "overwrites"
+	case s.worst() < finding.Warning && s.review.Action != "":
+		return string(s.review.Action)
 	case s.worst() > 0:
 		return s.worst().String()
 	case len(s.ignored) > 0:

@@ -42,8 +42,7 @@ func (t *text) unconfirmed(unconfirmed []Unconfirmed) {
 }
 
 // advice prints what to do about each kind of finding.
-func (t *text) advice(findings []finding.Finding) {
-	told := advices(findings)
+func (t *text) advice(told []string) {
 	if len(told) == 0 {
 		return
 	}
@@ -58,9 +57,12 @@ func (t *text) advice(findings []finding.Finding) {
 }
 
 // advices say what to do, a line for each kind of finding.
-func advices(findings []finding.Finding) []string {
+func (r Report) advices() []string {
 	var told []string
-	for _, f := range findings {
+	if r.Review != nil && r.Review.Overwritten() > 0 {
+		told = append(told, "what is overwritten: find out why it was changed in the cluster, and put what is to stay into this change before it is merged")
+	}
+	for _, f := range r.told().Findings {
 		line := string(f.Rule) + ": " + f.Advice
 		if f.Advice != "" && !slices.Contains(told, line) {
 			told = append(told, line)
@@ -82,7 +84,10 @@ func (t *text) note(indent string, m marker, sentence string) {
 // summary is the last line: what was compared, with what, and how it stands.
 func (t *text) summary(r Report) {
 	parts := r.parts()
-	if r.Source.Commit != "" {
+	if r.Review != nil {
+		parts = r.Review.parts(parts)
+	}
+	if r.Source.Commit != "" && (r.Review == nil || !r.Review.Offline) {
 		against := "against commit "
 		if r.Source.WorkTree {
 			against = "against the work tree of commit "
@@ -92,13 +97,45 @@ func (t *text) summary(r Report) {
 	t.parts(parts)
 }
 
-// counts are how it stands, on one line.
+// counts are how the objects stand to the cluster, on one line.
 func (r Report) counts() string {
+	if r.Review != nil && r.Review.Offline {
+		return "No cluster was asked"
+	}
 	var words []string
 	for _, p := range r.parts() {
 		words = append(words, p.text+p.end)
 	}
 	return strings.Join(words, " ")
+}
+
+// signs say what the two signs of a difference stand for.
+func (r Report) signs() [2]string {
+	if r.Review != nil {
+		return [2]string{"what was before", "what is after"}
+	}
+	return [2]string{"what git declares", "what is live"}
+}
+
+// parts add what a change does to how the objects stand.
+func (r *Review) parts(all []part) []part {
+	if r.Offline {
+		all = []part{{text: "no cluster was asked"}}
+	}
+	all[len(all)-1].end = ";"
+	all = append(all, part{text: "this change", style: bold})
+	words := r.words()
+	for i, word := range words {
+		p := part{text: word}
+		if strings.HasPrefix(word, "overwrites") {
+			p.style = red
+		}
+		if i < len(words)-1 {
+			p.end = ","
+		}
+		all = append(all, p)
+	}
+	return all
 }
 
 // verdict says in a few words what was found.
@@ -109,8 +146,11 @@ func (r Report) verdict() string {
 			words = append(words, plural(n, noun))
 		}
 	}
+	if r.Review != nil {
+		words = append(words, "this change "+strings.Join(r.Review.words(), ", "))
+	}
 	severities := map[finding.Severity]int{}
-	for _, f := range r.Findings {
+	for _, f := range r.told().Findings {
 		severities[f.Severity]++
 	}
 	count(len(r.Errors), "error")

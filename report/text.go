@@ -30,22 +30,24 @@ func Text(w io.Writer, r Report, o TextOptions) error {
 	if r.Baseline != "" {
 		t.printf("%s\n\n", t.paint(bold, "Baseline "+printable(r.Baseline)))
 	}
-	t.findings(r.entries())
+	t.review(r.Review)
+	t.findings(r.told().entries())
 	t.unknown(r.Unknown)
 	if r.ShowUnconfirmed {
 		t.unconfirmed(r.Unconfirmed)
 	}
-	t.advice(r.Findings)
+	t.advice(r.advices())
 	for _, e := range r.Errors {
 		t.note("", marker{"error:", red}, e)
 	}
 	for _, warning := range r.Warnings {
 		t.note("", marker{"warning:", yellow}, warning)
 	}
-	if n := len(r.Unconfirmed); n > 0 {
-		t.note("", marker{"note:", dim}, unconfirmedNote(n))
+	notes := r.asides()
+	for _, note := range notes {
+		t.note("", marker{"note:", dim}, note)
 	}
-	if len(r.Errors)+len(r.Warnings)+len(r.Unconfirmed) > 0 {
+	if len(r.Errors)+len(r.Warnings)+len(notes) > 0 {
 		t.printf("\n")
 	}
 	t.summary(r)
@@ -213,7 +215,11 @@ func (t *text) lines(m marker, what, values, details string) {
 	}
 	sign := t.paint(m.style, m.sign)
 	if values == "" && t.fits(first, details) {
-		t.printf("  %s %s  %s\n", sign, first, t.paint(dim, details))
+		t.printf("  %s %s", sign, first)
+		if details != "" {
+			t.printf("  %s", t.paint(dim, details))
+		}
+		t.printf("\n")
 		return
 	}
 	for i, line := range fold(first, t.Width-4) {

@@ -121,6 +121,18 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
+// asides are what the reader may want to know beside all that is told.
+func (r Report) asides() []string {
+	var asides []string
+	if n := len(r.Unconfirmed); n > 0 {
+		asides = append(asides, unconfirmedNote(n))
+	}
+	if r.Review != nil && r.Review.LeftOut > 0 {
+		asides = append(asides, r.Review.leftOutNote())
+	}
+	return asides
+}
+
 func unconfirmedNote(n int) string {
 	what := "1 object has values"
 	if n > 1 {

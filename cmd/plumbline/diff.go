@@ -31,6 +31,7 @@ import (
 // diffOptions are the flags of "plumbline diff".
 type diffOptions struct {
 	declared  declaredOptions
+	review    reviewOptions
 	live      string
 	deployers []string
 	show      []string
@@ -51,6 +52,12 @@ names (-f). The live objects come from the cluster of the kubeconfig, or from a
 dump of one (--live), which needs no cluster. Nothing is ever written to the
 cluster, and read rights are enough but for --confirm=dry-run.
 
+With --base it is a change that is looked at, as in a pull request: what it does
+to what is declared, what deploying it does to the cluster, and which live
+changes of somebody's that would overwrite. What other objects differ in is left
+out. Without a kubeconfig, or with --offline, the declarations are compared and
+no more.
+
 Exit codes:
   0  nothing found at or above --fail-on
   1  findings
@@ -66,6 +73,9 @@ const diffExample = `  # What differs from the configuration in this directory?
   # A checkout by the rules of a Baseline, and what to add to them to leave
   # alone what is found
   plumbline diff . -f baseline.yaml --suggest-ignore
+
+  # What does this branch do, and what would merging it overwrite?
+  plumbline diff overlays/production --base main
 
   # Without access to the cluster
   kubectl get deploy,svc,cm -A -o yaml --show-managed-fields > live.yaml
@@ -89,6 +99,7 @@ func newDiffCommand(s streams) *cobra.Command {
 	f.BoolVar(&o.suggest, "suggest-ignore", false, "also print the narrowest rules that would ignore what was found at or above --fail-on, for spec.ignore of a Baseline")
 	f.StringVar(&o.confirm, "confirm", "", "`how` to confirm what differs: none, or dry-run (the API server is asked what it would store, which takes the rights to patch and create and writes nothing; default: spec.confirm of the Baseline, or none)")
 	f.StringVar(&o.failOn, "fail-on", "warning", "lowest `severity` that makes the exit code 1: info, warning or critical")
+	o.review.addFlags(f)
 	o.output.addFlags(f)
 	complete(c, f, o.kube, map[string][]string{"output": formats, "show": {"controllers", "ignored", "unconfirmed"}, "fail-on": severities, "confirm": {confirmNone, confirmDryRun}})
 	return c
@@ -112,7 +123,7 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	r, err := o.report(ctx, progress, &pass)
+	r, err := o.compare(ctx, progress, declared, &pass)
 	if err != nil {
 		return 0, err
 	}
@@ -141,6 +152,9 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 // compile reads what git declares, and makes a comparison of it.
 func (o *diffOptions) compile(ctx context.Context, progress *progress) (declared, inspect.Pass, error) {
 	flags, err := o.rules()
+	if err == nil {
+		err = o.review.check(o)
+	}
 	if err != nil {
 		return declared{}, inspect.Pass{}, err
 	}
@@ -167,22 +181,34 @@ func (o *diffOptions) compile(ctx context.Context, progress *progress) (declared
 	return d, pass, nil
 }
 
-// report compares with the cluster or the file. Where a repository is so broken that
-// there are no objects, neither is asked.
-func (o diffOptions) report(ctx context.Context, progress *progress, pass *inspect.Pass) (report.Report, error) {
-	if len(pass.Objects) == 0 {
-		return pass.Report(ctx, nil)
+// compare compares with the cluster or the file, and reviews a change where that is wanted.
+func (o diffOptions) compare(ctx context.Context, progress *progress, d declared, pass *inspect.Pass) (report.Report, error) {
+	if o.review.base != "" {
+		return o.reviewed(ctx, progress, d, pass)
 	}
-	file, err := o.openDump()
-	if err != nil {
-		return report.Report{}, fmt.Errorf("reading the live objects: %w", err)
-	}
-	defer file.Close()
-	live, err := o.source(ctx, progress, file, &pass.Assess)
+	live, done, err := o.open(ctx, progress, pass)
 	if err != nil {
 		return report.Report{}, err
 	}
+	defer done()
 	return pass.Report(ctx, live)
+}
+
+// open opens the cluster or the file, until done is called. Where a repository is so broken
+// that there are no objects, neither is asked.
+func (o diffOptions) open(ctx context.Context, progress *progress, pass *inspect.Pass) (live audit.Lister, done func(), err error) {
+	if len(pass.Objects) == 0 {
+		return nil, func() {}, nil
+	}
+	file, err := o.openDump()
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the live objects: %w", err)
+	}
+	if live, err = o.source(ctx, progress, file, &pass.Assess); err != nil {
+		file.Close()
+		return nil, nil, err
+	}
+	return live, func() { file.Close() }, nil
 }
 
 // The values of --confirm.
@@ -256,10 +282,12 @@ func clientConfig(kube *genericclioptions.ConfigFlags) (*rest.Config, error) {
 		return nil, fmt.Errorf("reading the kubeconfig: %w: use --kubeconfig and --context", err)
 	}
 	if raw, err := loader.RawConfig(); err == nil && len(raw.Clusters) == 0 && config.Host == nowhere && *kube.APIServer == "" {
-		return nil, errors.New("there is no kubeconfig: name one with --kubeconfig or KUBECONFIG")
+		return nil, errNoKubeconfig
 	}
 	return config, nil
 }
+
+var errNoKubeconfig = errors.New("there is no kubeconfig: name one with --kubeconfig or KUBECONFIG")
 
 // nowhere is the server that the client library takes where none is configured.
 const nowhere = "http://localhost:8080"

@@ -19,7 +19,11 @@ import (
 // values of Secrets.
 func everyWay(t *testing.T, code int, args ...string) jsonReport {
 	t.Helper()
-	for _, flags := range [][]string{{"-o", "text"}, {"-o", "yaml"}, {"-o", "text", "--show", "controllers"}, {"-o", "json", "--show", "controllers"}} {
+	ways := [][]string{{"-o", "text", "--show", "controllers"}, {"-o", "json", "--show", "controllers"}}
+	for _, format := range allFormats {
+		ways = append(ways, []string{"-o", format})
+	}
+	for _, flags := range ways {
 		if r := run(t, admin(t).Kubeconfig, append(append([]string{"diff"}, flags...), args...)...); r.code != code {
 			t.Errorf("%v: exit %d, want %d:\n%s%s", flags, r.code, code, r.stdout, r.stderr)
 		}
