@@ -74,33 +74,33 @@ func (w *watched) listen(ctx context.Context) error {
 }
 
 // opened writes a page and opens it.
-func opened(t *testing.T, ctx context.Context, r report.Report) (string, *watched) {
+func opened(ctx context.Context, t *testing.T, r report.Report) (string, *watched) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "report.html")
 	if err := os.WriteFile(file, []byte(htmlOf(t, r)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var w watched
-	do(t, ctx, chromedp.Navigate("about:blank"))
+	do(ctx, t, chromedp.Navigate("about:blank"))
 	if err := w.listen(ctx); err != nil {
 		t.Fatal(err)
 	}
-	called(t, ctx, network.Enable, network.EnableParams{})
-	called(t, ctx, log.Enable, cdp.Empty{})
-	called(t, ctx, runtime.Enable, cdp.Empty{})
-	do(t, ctx, chromedp.Navigate("file://"+file))
+	called(ctx, t, network.Enable, network.EnableParams{})
+	called(ctx, t, log.Enable, cdp.Empty{})
+	called(ctx, t, runtime.Enable, cdp.Empty{})
+	do(ctx, t, chromedp.Navigate("file://"+file))
 	return "file://" + file, &w
 }
 
 // called sends a command of the browser's protocol.
-func called[P, R any](t *testing.T, ctx context.Context, command cdp.Command[P, R], parameters P) {
+func called[P, R any](ctx context.Context, t *testing.T, command cdp.Command[P, R], parameters P) {
 	t.Helper()
 	if _, err := chromedp.Call(ctx, command, parameters); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
+func do(ctx context.Context, t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		t.Fatal(err)
@@ -108,7 +108,7 @@ func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Voi
 }
 
 // asked evaluates an expression in the page.
-func asked[T any](t *testing.T, ctx context.Context, expression string) T {
+func asked[T any](ctx context.Context, t *testing.T, expression string) T {
 	t.Helper()
 	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
 	if err != nil {
@@ -128,12 +128,12 @@ func TestBrowserHoldsAttacks(t *testing.T) {
 	for _, a := range before {
 		attacks = append(attacks, strings.ReplaceAll(strings.ReplaceAll(a, "https://evil.example", evil.URL), "src=x", "src="+evil.URL))
 	}
-	file, w := opened(t, ctx, attacked())
-	n := asked[int](t, ctx, `document.querySelectorAll("details.object").length`)
+	file, w := opened(ctx, t, attacked())
+	n := asked[int](ctx, t, `document.querySelectorAll("details.object").length`)
 	if n < len(attacks) {
 		t.Errorf("%d objects are shown of a report on %d and more", n, len(attacks))
 	}
-	if title := asked[string](t, ctx, "document.title"); !strings.HasPrefix(title, "Plumbline: ") {
+	if title := asked[string](ctx, t, "document.title"); !strings.HasPrefix(title, "Plumbline: ") {
 		t.Errorf("the title is %q", title)
 	}
 	w.Lock()
@@ -156,33 +156,33 @@ func TestBrowserHoldsAttacks(t *testing.T) {
 // TestBrowserSearch uses the page by keyboard alone.
 func TestBrowserSearch(t *testing.T) {
 	ctx := browser(t)
-	file, _ := opened(t, ctx, sample())
+	file, _ := opened(ctx, t, sample())
 	const visible = `Array.from(document.querySelectorAll("details.object")).filter(d => d.offsetParent).map(d => d.querySelector(".name").textContent).join("|")`
-	all := asked[string](t, ctx, visible)
+	all := asked[string](ctx, t, visible)
 	if n := strings.Count(all, "|"); n < 8 {
 		t.Fatalf("few objects to begin with: %s", all)
 	}
-	do(t, ctx, chromedp.KeyEvent("/"), chromedp.KeyEvent("EVIL miner"))
-	if got := asked[string](t, ctx, visible); got != "Deployment.apps shop/web" {
+	do(ctx, t, chromedp.KeyEvent("/"), chromedp.KeyEvent("EVIL miner"))
+	if got := asked[string](ctx, t, visible); got != "Deployment.apps shop/web" {
 		t.Errorf("a search for two words of a value shows %q", got)
 	}
-	if got := asked[string](t, ctx, `document.querySelector("[role=status]").textContent`); !strings.HasPrefix(got, "1 of ") {
+	if got := asked[string](ctx, t, `document.querySelector("[role=status]").textContent`); !strings.HasPrefix(got, "1 of ") {
 		t.Errorf("the page says %q", got)
 	}
-	do(t, ctx, chromedp.KeyEvent(kb.Escape))
-	if got := asked[string](t, ctx, visible); got != all {
+	do(ctx, t, chromedp.KeyEvent(kb.Escape))
+	if got := asked[string](ctx, t, visible); got != all {
 		t.Errorf("after Escape there is %q, want %q", got, all)
 	}
-	do(t, ctx, chromedp.Navigate(file+"#shop%2Ftoken"))
-	if got := asked[string](t, ctx, visible); got != "Secret shop/token" {
+	do(ctx, t, chromedp.Navigate(file+"#shop%2Ftoken"))
+	if got := asked[string](ctx, t, visible); got != "Secret shop/token" {
 		t.Errorf("a link to a search shows %q", got)
 	}
-	do(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("#close").focus()`), chromedp.KeyEvent(kb.Enter))
-	if asked[bool](t, ctx, `Array.from(document.querySelectorAll("details")).filter(d => d.offsetParent).some(d => d.open)`) {
+	do(ctx, t, chromedp.Evaluate[chromedp.Void](`document.querySelector("#close").focus()`), chromedp.KeyEvent(kb.Enter))
+	if asked[bool](ctx, t, `Array.from(document.querySelectorAll("details")).filter(d => d.offsetParent).some(d => d.open)`) {
 		t.Error("something is still unfolded")
 	}
-	do(t, ctx, chromedp.Evaluate[chromedp.Void](`Array.from(document.querySelectorAll("summary")).find(s => s.offsetParent).focus()`), chromedp.KeyEvent(kb.Enter))
-	if !asked[bool](t, ctx, `Array.from(document.querySelectorAll("details")).find(d => d.offsetParent).open`) {
+	do(ctx, t, chromedp.Evaluate[chromedp.Void](`Array.from(document.querySelectorAll("summary")).find(s => s.offsetParent).focus()`), chromedp.KeyEvent(kb.Enter))
+	if !asked[bool](ctx, t, `Array.from(document.querySelectorAll("details")).find(d => d.offsetParent).open`) {
 		t.Error("a summary does not open by the keyboard")
 	}
 }
@@ -193,18 +193,18 @@ func TestBrowserSearch(t *testing.T) {
 func TestBrowserLooks(t *testing.T) {
 	ctx := browser(t)
 	for name, r := range map[string]report.Report{"sample": sample(), "hostile": attacked(), "review": reviewing()} {
-		opened(t, ctx, r)
+		opened(ctx, t, r)
 		for _, scheme := range []string{"light", "dark"} {
 			for device, width := range map[string]int64{"phone": 360, "desk": 1280} {
-				called(t, ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
-				do(t, ctx, chromedp.EmulateViewport(width, 800))
-				if over := asked[int64](t, ctx, "document.documentElement.scrollWidth"); over > width {
+				called(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+				do(ctx, t, chromedp.EmulateViewport(width, 800))
+				if over := asked[int64](ctx, t, "document.documentElement.scrollWidth"); over > width {
 					t.Errorf("%s on a %s: %d pixels wide", name, device, over)
 				}
-				if low := asked[[]string](t, ctx, contrast); len(low) > 0 {
+				if low := asked[[]string](ctx, t, contrast); len(low) > 0 {
 					t.Errorf("%s, %s: hard to read: %s", name, scheme, strings.Join(low, "; "))
 				}
-				picture(t, ctx, strings.Join([]string{name, scheme, device}, "-"))
+				picture(ctx, t, strings.Join([]string{name, scheme, device}, "-"))
 			}
 		}
 	}
@@ -233,7 +233,7 @@ const contrast = `(() => {
 })()`
 
 // picture leaves a screenshot, where somebody wants one.
-func picture(t *testing.T, ctx context.Context, name string) {
+func picture(ctx context.Context, t *testing.T, name string) {
 	t.Helper()
 	data, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {

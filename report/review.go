@@ -15,8 +15,7 @@ type Review struct {
 	Offline bool
 	// Objects are those that the change concerns, sorted.
 	Objects []Reviewed
-	// LeftOut counts the findings that are about other objects, or that the change neither
-	// makes nor undoes.
+	// LeftOut counts the findings about other objects, which are left out.
 	LeftOut int
 }
 

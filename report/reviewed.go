@@ -138,5 +138,5 @@ func (r *Review) words() []string {
 
 // leftOutNote says that there is more to find.
 func (r *Review) leftOutNote() string {
-	return plural(r.LeftOut, "finding") + " that this change neither makes nor undoes, or about other objects: plumbline diff without --base tells them"
+	return plural(r.LeftOut, "more finding") + " about other objects: plumbline diff without --base tells them"
 }

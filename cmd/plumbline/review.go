@@ -146,11 +146,10 @@ func (o diffOptions) reviewed(ctx context.Context, progress *progress, d declare
 	if pass.Err != nil { // what could not be rendered is not to pass for deleted
 		change.Before = b.among(pass.Objects)
 	}
-	result := report.Review{Base: b.Snapshot.Commit, Revision: b.Revision}
-	r, err := o.deployed(ctx, progress, b, pass, change, &result)
+	r, err := o.deployed(ctx, progress, b, pass, change)
 	none := errors.Is(err, errNoKubeconfig) && os.Getenv("KUBECONFIG") == "" && *o.kube.KubeConfig == ""
 	if o.review.offline || none {
-		r, err = offline(pass, change, &result), nil
+		r, err = offline(pass, change), nil
 	}
 	if none {
 		r.Warnings = append(r.Warnings, "there is no kubeconfig: only what the change does to the declarations is told, and neither what deploying it does to a cluster nor what it overwrites there")
@@ -161,29 +160,29 @@ func (o diffOptions) reviewed(ctx context.Context, progress *progress, d declare
 	if err != nil {
 		return r, err
 	}
-	locate(d, result.Objects)
+	r.Review.Base, r.Review.Revision = b.Snapshot.Commit, b.Revision
+	locate(d, r.Review.Objects)
 	for _, line := range inspect.Lines(b.err) {
-		r.Errors = append(r.Errors, fmt.Sprintf("before the change, at %.12s: %s", result.Base, line))
+		r.Errors = append(r.Errors, fmt.Sprintf("before the change, at %.12s: %s", r.Review.Base, line))
 	}
-	if b.Tip != result.Base {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("%s has gone on since the change left it at %.12s: what its newer commits declare, which the cluster may have by now, counts as neither declared nor deployed here: merge or rebase first", b.Revision, result.Base))
+	if b.Tip != r.Review.Base {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%s has gone on since the change left it at %.12s: what its newer commits declare, which the cluster may have by now, counts as neither declared nor deployed here: merge or rebase first", b.Revision, r.Review.Base))
 	}
-	r.Review = &result
 	r.Sort()
 	return r, nil
 }
 
 // offline is the report on a change of which no cluster is asked.
-func offline(pass *inspect.Pass, change review.Change, result *report.Review) report.Report {
-	result.Offline, result.Objects = true, review.Rendered(change)
+func offline(pass *inspect.Pass, change review.Change) report.Report {
 	return report.Report{
-		At: pass.At, Errors: inspect.Lines(pass.Err),
+		Review: &report.Review{Offline: true, Objects: review.Rendered(change)},
+		At:     pass.At, Errors: inspect.Lines(pass.Err),
 		Source: report.Source{Repository: pass.Snapshot.URL, Ref: pass.Snapshot.Ref, Commit: pass.Snapshot.Commit, Path: pass.Path, WorkTree: pass.WorkTree},
 	}
 }
 
 // deployed compares both declarations with the cluster.
-func (o diffOptions) deployed(ctx context.Context, progress *progress, b before, pass *inspect.Pass, change review.Change, result *report.Review) (report.Report, error) {
+func (o diffOptions) deployed(ctx context.Context, progress *progress, b before, pass *inspect.Pass, change review.Change) (report.Report, error) {
 	if o.review.offline {
 		return report.Report{}, nil
 	}
@@ -193,7 +192,9 @@ func (o diffOptions) deployed(ctx context.Context, progress *progress, b before,
 	}
 	defer done()
 	if live == nil { // nothing could be rendered, which the report tells
-		return pass.Report(ctx, nil)
+		r, err := pass.Report(ctx, nil)
+		r.Review = &report.Review{}
+		return r, err
 	}
 	r, err := pass.Report(ctx, live)
 	if err != nil {
@@ -218,10 +219,25 @@ func (o diffOptions) deployed(ctx context.Context, progress *progress, b before,
 			r.Unknown = append(r.Unknown, report.Unknown{Object: a.Declared.ID, Origin: a.Declared.Origin, Reason: "as declared before the change: " + a.Err.Error()})
 		}
 	}
-	found := len(r.Findings)
-	result.Objects, r.Findings = review.Deployed(change, review.Rendered(change), stands)
-	result.LeftOut = found - len(r.Findings)
+	objects, findings := review.Deployed(change, review.Rendered(change), stands)
+	r.Review = &report.Review{Objects: objects, LeftOut: others(r.Findings, objects)}
+	r.Findings = findings
 	return r, nil
+}
+
+// others counts the findings about objects that a change does not concern.
+func others(findings []finding.Finding, concerned []report.Reviewed) int {
+	there := map[object.ID]bool{}
+	for _, o := range concerned {
+		there[o.Object] = true
+	}
+	n := 0
+	for _, f := range findings {
+		if !there[f.Object] {
+			n++
+		}
+	}
+	return n
 }
 
 // concerned are the objects of before of which it has to be known how they stood to the

@@ -145,8 +145,8 @@ func TestReview(t *testing.T) {
 		"web changed: modified spec.template.spec.containers[name=web].image registry.example.com/web:1.0 → registry.example.com/web:2.0; live modified spec.template.spec.containers[name=web].image registry.example.com/web:1.0-hotfix → registry.example.com/web:2.0 overwrites kubectl-set",
 	}
 	sameLines(t, want, r.lines())
-	if r.Review.Overwritten != 5 {
-		t.Errorf("%d live changes are overwritten, want 5", r.Review.Overwritten)
+	if r.Review.Overwritten != 5 || r.Review.LeftOut != 0 {
+		t.Errorf("%d live changes are overwritten, want 5; %d findings are left out, want 0", r.Review.Overwritten, r.Review.LeftOut)
 	}
 	found := map[string]bool{}
 	for _, f := range r.Findings {
