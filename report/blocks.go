@@ -15,6 +15,14 @@ type block struct {
 	lines []string
 }
 
+// title is what it is about, with the facts.
+func (b block) title() string {
+	if b.facts == "" {
+		return b.about
+	}
+	return b.about + " · " + b.facts
+}
+
 // blocks tell all of an object.
 func (t *text) blocks(s subject) []block {
 	var all []block

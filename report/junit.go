@@ -144,30 +144,11 @@ func (r Report) notes() []string {
 	return notes
 }
 
-// sentences tell all of an object, a line or more for each change.
+// sentences tell all of an object, a line or more for each thing.
 func (t *text) sentences(s subject) []string {
 	var lines []string
-	for _, reason := range s.unknown {
-		lines = append(lines, "not compared: "+printable(reason))
-	}
-	for _, line := range t.reviewLines(s.review) {
-		what := line.about
-		if line.change != nil {
-			values, _ := t.values(*line.change)
-			what = strings.TrimSpace(string(line.change.Op) + " " + what + " " + values)
-		}
-		lines = append(lines, strings.Join(append([]string{what}, line.facts...), " · "))
-	}
-	for _, e := range s.told() {
-		if len(e.Changes) == 0 {
-			lines = append(lines, printable(e.Message)+" · "+e.details(t.about(e.Finding)...))
-		}
-		for _, c := range e.Changes {
-			lines = append(lines, t.changeLines(e, c)...)
-		}
-	}
-	for _, p := range s.unconfirmed {
-		lines = append(lines, printable(p.String())+" · perhaps the cluster's, perhaps somebody's")
+	for _, b := range t.blocks(s) {
+		lines = append(append(lines, b.title()), b.lines...)
 	}
 	return lines
 }

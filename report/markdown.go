@@ -127,11 +127,8 @@ func (t *text) diff(s subject) []string {
 	var lines []string
 	all := t.blocks(s)
 	for _, b := range all[:min(len(all), maxMarkdownBlocks)] {
-		line := map[bool]string{true: "! ", false: "# "}[b.whole] + b.about
-		if b.facts != "" {
-			line += " · " + b.facts
-		}
-		lines = append(append(lines, line), b.lines...)
+		sign := map[bool]string{true: "! ", false: "# "}[b.whole]
+		lines = append(append(lines, sign+b.title()), b.lines...)
 	}
 	if left := len(all) - maxMarkdownBlocks; left > 0 {
 		lines = append(lines, fmt.Sprintf("# … and %d more", left))
