@@ -3,6 +3,7 @@
 package assess
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,9 +56,12 @@ type Options struct {
 	Types *Types
 	// Known returns what an earlier pass has found of an object, as far as that still holds:
 	// it is not compared again. Nil knows nothing.
-	Known func(declared object.Object) (Assessment, bool)
+	Known func(declared object.Packed) (Assessment, bool)
 	// Keep has the assessments of objects that differ keep what these were compared with.
 	Keep bool
+	// AtOnce is how many live objects are asked for at once, and are in memory together: of
+	// a source that has them at hand. 0 is all.
+	AtOnce int
 	// Confirm asks the server what it makes of declared objects, where a comparison
 	// finds something or is not sure. Nil means that it is not asked.
 	Confirm Confirmer
@@ -72,9 +76,9 @@ type Types struct {
 
 // Assessment is the word about one declared object.
 type Assessment struct {
-	Declared object.Object // with its namespace filled in
+	Declared object.Packed // with its namespace filled in
 	// Given is the same in the version in which it was given to All.
-	Given    object.Object
+	Given    object.Packed
 	Verdict  finding.Verdict
 	Findings []finding.Finding
 	// Ignored are what rules keep silent of it.
@@ -95,6 +99,8 @@ type Assessment struct {
 	Since differ.Pending
 	// Err says why the verdict is Unknown.
 	Err error
+
+	concern []int // the Ignore rules that are about the object
 }
 
 // Clean tells whether nothing was found of an object, not even what is ignored.
@@ -106,33 +112,23 @@ func (a Assessment) Clean() bool {
 // object. What cannot be assessed is Unknown and does not hide the others. The
 // error is about what the assessments had to do without, and says what that means
 // for them; they stand.
-func All(ctx context.Context, declared []object.Object, source Source, o Options) ([]Assessment, error) {
+func All(ctx context.Context, declared []object.Packed, source Source, o Options) ([]Assessment, error) {
 	p := pass{source: source, options: o, moved: map[object.ID]moved{}}
 	wanted := p.recall(p.place(declared))
-	ids := make([]object.ID, 0, len(wanted))
-	for _, d := range wanted {
-		ids = append(ids, d.ID)
-	}
 	var types sync.WaitGroup
 	types.Go(func() {
 		if err := p.readTypes(ctx, wanted); err != nil {
 			p.notes = append(p.notes, fmt.Errorf("some schemas could not be read, so lists of those kinds were compared as wholes: %w", err))
 		}
 	})
-	answer := answers(ctx, source, ids)
-	types.Wait()
-	var questions []question
 	p.done = slices.Grow(p.done, len(wanted))
-	for _, d := range wanted {
-		switch a, q := p.one(ctx, d, answer(d.ID)); {
-		case q == nil:
-			p.done = append(p.done, a)
-		case q.open():
-			questions = append(questions, *q)
-		default: // history has nothing to say of it: most objects are in sync, and their live content need not be kept
-			p.done = append(p.done, p.answer(*q))
-		}
+	var questions []question
+	for part := range slices.Chunk(wanted, cmp.Or(o.AtOnce, max(1, len(wanted)))) {
+		answer := answers(ctx, source, part)
+		types.Wait()
+		questions = p.ask(ctx, questions, part, answer)
 	}
+	types.Wait()
 	p.lookBack(questions)
 	for _, q := range questions {
 		p.done = append(p.done, p.answer(q))
@@ -145,13 +141,38 @@ func All(ctx context.Context, declared []object.Object, source Source, o Options
 	return p.done, errors.Join(p.notes...)
 }
 
+// ask adds the questions that are open about some of the objects, and settles the others.
+func (p *pass) ask(ctx context.Context, questions []question, wanted []object.Packed, answer func(object.ID) cluster.Answer) []question {
+	for _, packed := range wanted {
+		d := packed.Object()
+		a, q := p.one(ctx, d, answer(d.ID))
+		if q != nil {
+			q.declared, q.concern = packed, p.concern(d)
+		}
+		switch {
+		case q == nil:
+			a.Declared, a.concern = packed, p.concern(d)
+			p.done = append(p.done, a)
+		case q.open():
+			questions = append(questions, *q)
+		default: // history has nothing to say of it: most objects are in sync, and their live content need not be kept
+			p.done = append(p.done, p.answer(*q))
+		}
+	}
+	return questions
+}
+
 // answers returns what the source says of each of the objects. An answer is given
 // once, so that it is not held any longer than it takes to compare it.
-func answers(ctx context.Context, source Source, wanted []object.ID) func(object.ID) cluster.Answer {
+func answers(ctx context.Context, source Source, wanted []object.Packed) func(object.ID) cluster.Answer {
 	if dump, ok := source.(*Dump); ok {
 		return dump.lookup // decoded, all of a large dump would fill the memory
 	}
-	all := source.Read(ctx, wanted)
+	ids := make([]object.ID, len(wanted))
+	for i, d := range wanted {
+		ids[i] = d.ID
+	}
+	all := source.Read(ctx, ids)
 	return func(id object.ID) cluster.Answer {
 		answer := all[id]
 		delete(all, id)
@@ -161,7 +182,7 @@ func answers(ctx context.Context, source Source, wanted []object.ID) func(object
 
 // moved is an object as git has it, and why it is compared in another version.
 type moved struct {
-	object object.Object
+	object object.Packed
 	why    error
 }
 
@@ -179,8 +200,8 @@ type pass struct {
 
 // place gives each object the namespace in which the cluster has it, and
 // settles those that need no reading. It returns the others.
-func (p *pass) place(declared []object.Object) []object.Object {
-	wanted := make([]object.Object, 0, len(declared))
+func (p *pass) place(declared []object.Packed) []object.Packed {
+	wanted := make([]object.Packed, 0, len(declared))
 	seen := make(map[object.ID]object.Position, len(declared))
 	for _, d := range declared {
 		d, err := p.placed(d)
@@ -190,11 +211,11 @@ func (p *pass) place(declared []object.Object) []object.Object {
 			continue
 		}
 		if err != nil {
-			p.done = append(p.done, p.unserved(d, err))
+			p.settle(d, p.unserved(d.Object(), err))
 			continue
 		}
 		if first, ok := seen[d.ID]; ok {
-			p.done = append(p.done, unknown(d, fmt.Errorf("%s: %s is declared a second time; the first is at %s", d.Origin, d.ID, first)))
+			p.settle(d, unknown(fmt.Errorf("%s: %s is declared a second time; the first is at %s", d.Origin, d.ID, first)))
 			continue
 		}
 		seen[d.ID] = d.Origin.Position
@@ -204,11 +225,11 @@ func (p *pass) place(declared []object.Object) []object.Object {
 }
 
 // recall settles the objects of which everything is known, and returns the others.
-func (p *pass) recall(wanted []object.Object) []object.Object {
+func (p *pass) recall(wanted []object.Packed) []object.Packed {
 	if p.options.Known == nil {
 		return wanted
 	}
-	return slices.DeleteFunc(wanted, func(d object.Object) bool {
+	return slices.DeleteFunc(wanted, func(d object.Packed) bool {
 		a, ok := p.options.Known(d)
 		if ok {
 			a.Declared = d
@@ -218,9 +239,15 @@ func (p *pass) recall(wanted []object.Object) []object.Object {
 	})
 }
 
+// settle adds the word about an object that is not compared.
+func (p *pass) settle(d object.Packed, a Assessment) {
+	a.Declared, a.concern = d, p.concern(d.Object())
+	p.done = append(p.done, a)
+}
+
 // placed gives one object its namespace, unless its kind is not known, and the
 // version in which its kind is served.
-func (p *pass) placed(d object.Object) (object.Object, error) {
+func (p *pass) placed(d object.Packed) (object.Packed, error) {
 	r, err := p.source.Resource(d.ID.Group, d.ID.Version, d.ID.Kind)
 	other := new(cluster.OtherVersionError)
 	if errors.As(err, &other) {
@@ -239,7 +266,7 @@ func (p *pass) placed(d object.Object) (object.Object, error) {
 }
 
 // given returns a declared object in the version that git has it in.
-func (p *pass) given(d object.Object) object.Object {
+func (p *pass) given(d object.Packed) object.Packed {
 	if m, ok := p.moved[d.ID]; ok {
 		return m.object
 	}
@@ -254,18 +281,18 @@ func (p *pass) inScope(id object.ID) bool {
 // says so, the object cannot exist.
 func (p *pass) unserved(d object.Object, err error) Assessment {
 	if !errors.Is(err, cluster.ErrNotServed) {
-		return unknown(d, err)
+		return unknown(err)
 	}
 	return p.missing(d, fmt.Sprintf("the cluster has no kind %s in %s; its CustomResourceDefinition is not installed", d.ID.Kind, d.ID.APIVersion()))
 }
 
-func unknown(d object.Object, err error) Assessment {
-	return Assessment{Declared: d, Verdict: finding.Unknown, Err: err}
+func unknown(err error) Assessment {
+	return Assessment{Verdict: finding.Unknown, Err: err}
 }
 
 // readTypes fetches the schemas of the kinds in question, as far as they are not known.
 // Without them types are deduced, which is less exact and never a failure of the pass.
-func (p *pass) readTypes(ctx context.Context, objects []object.Object) error {
+func (p *pass) readTypes(ctx context.Context, objects []object.Packed) error {
 	types := p.options.Types
 	if types == nil {
 		types = &Types{}
@@ -305,23 +332,23 @@ const maxRecords = 1000
 func (p *pass) one(ctx context.Context, d object.Object, answer cluster.Answer) (Assessment, *question) {
 	switch {
 	case errors.Is(answer.Err, cluster.ErrNotFound) && policy.GoesByItself(d):
-		return Assessment{Declared: d, Verdict: finding.Finished}, nil
+		return Assessment{Verdict: finding.Finished}, nil
 	case errors.Is(answer.Err, cluster.ErrNotFound):
 		if a := p.missing(d, ""); a.Verdict == finding.Ignored {
 			return a, nil
 		}
-		return Assessment{}, &question{declared: d, missing: &lag.Since{}}
+		return Assessment{}, &question{missing: &lag.Since{}}
 	case errors.Is(answer.Err, cluster.ErrNotServed):
 		return p.unserved(d, answer.Err), nil
 	case answer.Err != nil:
-		return unknown(d, answer.Err), nil
+		return unknown(answer.Err), nil
 	case answer.Object.Content == nil:
-		return unknown(d, errors.New("nothing is known about it")), nil
+		return unknown(errors.New("nothing is known about it")), nil
 	case len(answer.Object.Records()) > maxRecords:
-		return unknown(d, fmt.Errorf("metadata.managedFields has %d records of who wrote it, and at most %d are looked at: look who applies to it under ever new names", len(answer.Object.Records()), maxRecords)), nil
+		return unknown(fmt.Errorf("metadata.managedFields has %d records of who wrote it, and at most %d are looked at: look who applies to it under ever new names", len(answer.Object.Records()), maxRecords)), nil
 	}
 	if m, ok := p.moved[d.ID]; ok && !p.typeOf(d.ID).Knows(d.Content) {
-		return unknown(d, m.why), nil // git says what the served version has no words for
+		return unknown(m.why), nil // git says what the served version has no words for
 	}
 	return Assessment{}, p.compare(ctx, d, answer.Object)
 }
@@ -329,16 +356,17 @@ func (p *pass) one(ctx context.Context, d object.Object, answer cluster.Answer) 
 func (p *pass) typeOf(id object.ID) differ.Type { return p.types.Type(id.Group, id.Version, id.Kind) }
 
 // inVersion returns an object in another version of its kind.
-func inVersion(o object.Object, served cluster.Resource) object.Object {
+func inVersion(p object.Packed, served cluster.Resource) object.Packed {
+	o := p.Object()
 	o.ID.Version = served.Version
 	o.Content = maps.Clone(o.Content)
 	o.Content["apiVersion"] = o.ID.APIVersion()
-	return o
+	return object.Loose(o)
 }
 
 // compare asks what to make of an object that is there.
 func (p *pass) compare(ctx context.Context, d, live object.Object) *question {
-	q := &question{declared: d, ruling: &ruling{}}
+	q := &question{ruling: &ruling{}}
 	if p.options.Keep {
 		q.live = live
 	}
@@ -371,18 +399,19 @@ func (p *pass) compare(ctx context.Context, d, live object.Object) *question {
 func (p *pass) answer(q question) Assessment {
 	if q.missing != nil {
 		since, _ := q.missing.Commit()
-		a := p.missing(q.declared, policy.Since(since))
-		a.Since = since
+		a := p.missing(q.declared.Object(), policy.Since(since))
+		a.Declared, a.Since, a.concern = q.declared, since, q.concern
 		return a
 	}
 	q.diff.Changes = q.differs.Changes()
-	a := Assessment{Declared: q.declared, Failures: q.ruling.failures, Unconfirmed: q.diff.Unconfirmed}
-	a.Findings, a.Ignored = q.ruling.apart(q.declared, q.diff)
+	declared := q.declared.Bare()
+	a := Assessment{Declared: q.declared, concern: q.concern, Failures: q.ruling.failures, Unconfirmed: q.diff.Unconfirmed}
+	a.Findings, a.Ignored = q.ruling.apart(declared, q.diff)
 	a.Verdict = policy.Verdict(a.Findings, a.Ignored)
 	if q.live.Content != nil {
 		a.Live, a.Type = q.live, p.typeOf(q.declared.ID)
 	}
-	a.Written = rogue.Writers(q.declared, q.diff)
+	a.Written = rogue.Writers(declared, q.diff)
 	if q.unjudged != nil && a.Verdict == finding.InSync {
 		a.Verdict = finding.Unknown
 		a.Err = fmt.Errorf("git does not declare %s, and no record tells who wrote that; whether webhooks or policies did is not known: %w", some(a.Unconfirmed), q.unjudged)

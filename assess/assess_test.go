@@ -37,7 +37,7 @@ func TestScope(t *testing.T) {
 ---
 {apiVersion: example.com/v1, kind: Widget, metadata: {name: elsewhere, namespace: other}}
 `)
-	got, err := assess.All(t.Context(), declared, assess.NewDump(raw(live)), assess.Options{Namespace: "shop", Namespaces: []string{"shop"}})
+	got, err := assess.All(t.Context(), object.PackAll(declared), assess.NewDump(raw(live)), assess.Options{Namespace: "shop", Namespaces: []string{"shop"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestUnjudged(t *testing.T) {
 ---
 {apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: bound, namespace: shop}}
 `)
-	got, err := assess.All(t.Context(), declared, assess.NewDump(raw(live)), assess.Options{})
+	got, err := assess.All(t.Context(), object.PackAll(declared), assess.NewDump(raw(live)), assess.Options{})
 	if err == nil {
 		t.Error("it was not said that the webhooks are not known")
 	}
@@ -108,7 +108,7 @@ func TestManyRecords(t *testing.T) {
 ---
 {apiVersion: v1, kind: ConfigMap, metadata: {name: many, namespace: shop}, data: {k: "1"}}
 `)
-	got, err := assess.All(t.Context(), declared, assess.NewDump(raw(live)), assess.Options{})
+	got, err := assess.All(t.Context(), object.PackAll(declared), assess.NewDump(raw(live)), assess.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -144,9 +144,9 @@ func listed(l cluster.Listing, objects []object.Raw) cluster.Listed {
 			return all
 		}
 		if selector.Matches(labels.Set((&unstructured.Unstructured{Object: o.Content}).GetLabels())) {
-			all.Objects = append(all.Objects, o)
+			all.Objects = append(all.Objects, object.Loose(o))
 		}
 	}
-	slices.SortFunc(all.Objects, func(a, b object.Object) int { return a.ID.Compare(b.ID) })
+	slices.SortFunc(all.Objects, object.Packed.Compare)
 	return all
 }

@@ -106,12 +106,23 @@ func (p *pass) missing(d object.Object, reason string) Assessment {
 	}
 	f := policy.Missing(d, reason)
 	r := p.ruling(d, object.Object{})
-	a := Assessment{Declared: d, Verdict: finding.Missing, Findings: []finding.Finding{f}}
+	a := Assessment{Verdict: finding.Missing, Findings: []finding.Finding{f}}
 	if rules := r.covering(differ.Change{Op: differ.Missing}); len(rules) > 0 {
-		a = Assessment{Declared: d, Verdict: finding.Ignored, Ignored: r.ignored(a.Findings, rules)}
+		a = Assessment{Verdict: finding.Ignored, Ignored: r.ignored(a.Findings, rules)}
 	}
 	a.Failures = r.failures
 	return a
+}
+
+// concern are the rules that are about an object.
+func (p *pass) concern(declared object.Object) []int {
+	var concern []int
+	for _, rule := range p.options.Ignore {
+		if rule.Concerns(declared) {
+			concern = append(concern, rule.Index)
+		}
+	}
+	return concern
 }
 
 // Idle says of each rule that ignored nothing, although everything that it is
@@ -132,7 +143,7 @@ func Idle(rules []ignore.Rule, assessments []Assessment) []string {
 		}
 		concerned, compared := 0, true
 		for _, a := range assessments {
-			if rule.Concerns(a.Declared) {
+			if slices.Contains(a.concern, rule.Index) {
 				concerned++
 				compared = compared && a.Verdict != finding.Unknown && a.Verdict != finding.Finished
 			}

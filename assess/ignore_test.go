@@ -15,6 +15,7 @@ import (
 	"plumbline.dev/plumbline/finding"
 	"plumbline.dev/plumbline/ignore"
 	"plumbline.dev/plumbline/lag"
+	"plumbline.dev/plumbline/object"
 )
 
 const ignoreDeclared = `
@@ -77,7 +78,7 @@ func TestIgnore(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := assess.All(t.Context(), decode(t, ignoreDeclared), assess.NewDump(raw(decode(t, ignoreLive))), assess.Options{Ignore: rules})
+			got, err := assess.All(t.Context(), object.PackAll(decode(t, ignoreDeclared)), assess.NewDump(raw(decode(t, ignoreLive))), assess.Options{Ignore: rules})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -128,7 +129,7 @@ func TestIgnoreUnrecorded(t *testing.T) {
 	}
 	declared := decode(t, `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: shop}, data: {k: "1"}}`)
 	live := decode(t, `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: shop}, data: {k: "2"}}`)
-	got, err := assess.All(t.Context(), declared, assess.NewDump(raw(live)), assess.Options{Ignore: rules, Compare: differ.Options{Unrecorded: true}})
+	got, err := assess.All(t.Context(), object.PackAll(declared), assess.NewDump(raw(live)), assess.Options{Ignore: rules, Compare: differ.Options{Unrecorded: true}})
 	if err != nil || len(got) != 1 || got[0].Verdict != finding.Unknown || got[0].Err == nil {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -145,8 +146,8 @@ func TestIgnorePast(t *testing.T) {
 	declared := decode(t, `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: shop}, data: {k: "2"}}`)
 	past := decode(t, `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: shop}, data: {k: "1", m: gone}}`)
 	live := decode(t, `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: shop, managedFields: [{manager: ci-deploy, operation: Apply, time: "2026-01-02T00:00:00Z", fieldsV1: {"f:data": {"f:k": {}}}}]}, data: {k: "1"}}`)
-	commits := slices.Values([]lag.Commit{{Hash: "abc", Behind: 1, Objects: past}})
-	got, err := assess.All(t.Context(), declared, assess.NewDump(raw(live)), assess.Options{Ignore: rules, Past: commits})
+	commits := slices.Values([]lag.Commit{{Hash: "abc", Behind: 1, Objects: object.PackAll(past)}})
+	got, err := assess.All(t.Context(), object.PackAll(declared), assess.NewDump(raw(live)), assess.Options{Ignore: rules, Past: commits})
 	if err != nil || len(got) != 1 || got[0].Verdict != finding.Pending || len(got[0].Failures) > 0 {
 		t.Errorf("got %+v, %v", got, err)
 	}

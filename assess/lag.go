@@ -11,8 +11,9 @@ import (
 // question is an object of which earlier commits may say more: one that differs
 // from what git declares, or does not exist.
 type question struct {
-	declared object.Object
+	declared object.Packed
 	live     object.Object // where it is kept
+	concern  []int         // as in the Assessment
 	diff     differ.Diff
 	ruling   *ruling
 	differs  *lag.Case
@@ -45,7 +46,7 @@ func (p *pass) lookBack(questions []question) {
 
 // look takes all that a commit says of the object. What it declares twice, or in
 // another version, cannot be compared.
-func (q question) look(commit lag.Commit, declared []object.Object) {
+func (q question) look(commit lag.Commit, declared []object.Packed) {
 	switch {
 	case q.missing != nil:
 		q.missing.Look(commit, len(declared) > 0)
@@ -59,8 +60,8 @@ func (q question) look(commit lag.Commit, declared []object.Object) {
 }
 
 // declaredAt returns what a commit declares of the objects in question.
-func (p *pass) declaredAt(commit lag.Commit, questions []question) map[dumpKey][]object.Object {
-	wanted := make(map[dumpKey][]object.Object, len(questions))
+func (p *pass) declaredAt(commit lag.Commit, questions []question) map[dumpKey][]object.Packed {
+	wanted := make(map[dumpKey][]object.Packed, len(questions))
 	if commit.Err != nil {
 		return wanted
 	}

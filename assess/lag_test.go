@@ -15,6 +15,7 @@ import (
 	"plumbline.dev/plumbline/assess"
 	"plumbline.dev/plumbline/ignore"
 	"plumbline.dev/plumbline/lag"
+	"plumbline.dev/plumbline/object"
 )
 
 // autoscaler is declared in one of the API's versions.
@@ -38,7 +39,7 @@ func pastOf(t *testing.T, declared []string) (past iter.Seq[lag.Commit], asked *
 			if text == "" {
 				c.Err = errors.New("it is broken")
 			} else {
-				c.Objects = decode(t, text)
+				c.Objects = object.PackAll(decode(t, text))
 			}
 			if !yield(c) {
 				return
@@ -108,7 +109,7 @@ func TestPast(t *testing.T) {
 				}
 				options.Ignore = rules
 			}
-			assessments, err := assess.All(t.Context(), decode(t, c.declared[0]), assess.NewDump(raw(decode(t, dumped))), options)
+			assessments, err := assess.All(t.Context(), object.PackAll(decode(t, c.declared[0])), assess.NewDump(raw(decode(t, dumped))), options)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -93,7 +93,7 @@ type Outcome struct {
 // Judge judges what git declares, with its namespaces filled in, and what the survey
 // has of the scope. Others are findings that were made elsewhere and that the same
 // levels and exemptions hold for.
-func (r *Rules) Judge(ctx context.Context, declared []object.Object, survey *Survey, others []finding.Finding) Outcome {
+func (r *Rules) Judge(ctx context.Context, declared []object.Packed, survey *Survey, others []finding.Finding) Outcome {
 	j := judgement{Rules: r, declared: declared, survey: survey}
 	j.found = slices.Clone(others)
 	j.unread()
@@ -115,7 +115,7 @@ func (r *Rules) Judge(ctx context.Context, declared []object.Object, survey *Sur
 // judgement is one pass.
 type judgement struct {
 	*Rules
-	declared []object.Object
+	declared []object.Packed
 	survey   *Survey
 	found    []finding.Finding
 	unjudged []finding.Unjudged
@@ -176,7 +176,7 @@ func (j *judgement) rogues(ctx context.Context) {
 }
 
 func (j *judgement) world(s *Survey, mutated func(object.ID) bool) rogue.World {
-	return rogue.World{Declared: j.declared, Live: s.everything(), Listed: s.Listed, Mutated: mutated}
+	return rogue.World{Declared: j.declared, Live: s.everything, Listed: s.Listed, Mutated: mutated}
 }
 
 // both returns the second findings that are among the first too.
@@ -214,7 +214,7 @@ func (j *judgement) sources() {
 
 // postures looks at what namespaces must hold to.
 func (j *judgement) postures() {
-	w := posture.World{Declared: j.declared, Live: j.survey.everything(), Namespaces: j.spec.Scope.Namespaces, Listed: j.survey.Listed}
+	w := posture.World{Declared: j.declared, Live: j.survey.everything, Namespaces: j.spec.Scope.Namespaces, Listed: j.survey.Listed}
 	if len(j.spec.Scope.Namespaces) == 0 {
 		w.Live = nil
 	}
@@ -229,7 +229,7 @@ func (j *judgement) runs(ctx context.Context) {
 		rogues[f.Object] = rogues[f.Object] || f.Rule == finding.RogueObject
 		unlike[f.Object] = unlike[f.Object] || f.Rule.In("rogue")
 	}
-	found, unjudged := j.running.Find(running.World{Live: j.survey.everything(), Now: j.now, Newest: j.newest(ctx), Unlike: unlike})
+	found, unjudged := j.running.Find(running.World{Live: j.survey.everything, Now: j.now, Newest: j.newest(ctx), Unlike: unlike})
 	found = slices.DeleteFunc(found, func(f finding.Finding) bool { // it is nobody's replica
 		return f.Rule == finding.RuntimeOutlier && rogues[f.Object]
 	})

@@ -71,7 +71,7 @@ func TestJudge(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			declared := decode(t, c.declared)
+			declared := object.PackAll(decode(t, c.declared))
 			rules := newRules(t, c.spec)
 			survey := rules.Look(t.Context(), dump(decode(t, c.live)), declared)
 			if got := told(rules.Judge(t.Context(), declared, survey, nil)); !cmp.Equal(c.want, got) {
@@ -143,7 +143,7 @@ func TestAgain(t *testing.T) {
 func TestSurveyReads(t *testing.T) {
 	t.Parallel()
 	const config = `{apiVersion: v1, kind: ConfigMap, metadata: {name: theirs, namespace: other}, data: {a: b}}`
-	declared := decode(t, web)
+	declared := object.PackAll(decode(t, web))
 	rules := newRules(t, v1alpha1.BaselineSpec{Scope: v1alpha1.Scope{Namespaces: []string{"shop"}}})
 	source := lister{Dump: dump(decode(t, web+"\n---\n"+config+"\n---\n"+event))}
 	survey := rules.Look(t.Context(), &source, declared)

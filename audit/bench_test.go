@@ -31,9 +31,8 @@ import (
 // Pods, a Service with what controllers make of it, and a ConfigMap.
 func BenchmarkRules(b *testing.B) {
 	const applications = 625
-	declared := copies(b, "declared.yaml", applications)
 	live := append(copies(b, "live.yaml", applications), copies(b, "shared.yaml", 1)...)
-	declared = append(declared, named(live, "Namespace", "shop"), named(live, "NetworkPolicy", "deny"))
+	declared := object.LooseAll(append(copies(b, "declared.yaml", applications), named(live, "Namespace", "shop"), named(live, "NetworkPolicy", "deny")))
 	source := newMemory(live)
 	writers := differ.Options{Deployers: []string{"ci-deploy"}}
 	rules, err := audit.New(everything(), audit.Repository{FS: fstest.MapFS{}, Dir: "."}, writers, time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC))
@@ -189,7 +188,7 @@ func (m *memory) List(_ context.Context, listings []cluster.Listing) []cluster.L
 		all[i].Listing = l
 		for _, o := range m.all {
 			if l.Labels == "" && o.ID.Group == l.Resource.Group && o.ID.Kind == l.Resource.Kind && o.ID.Namespace == l.Namespace {
-				all[i].Objects = append(all[i].Objects, o)
+				all[i].Objects = append(all[i].Objects, object.Loose(o))
 			}
 		}
 	}

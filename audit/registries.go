@@ -40,7 +40,8 @@ func (j *judgement) signatures(ctx context.Context) {
 func (j *judgement) uses() []provenance.Use {
 	var uses []provenance.Use
 	known, declared := map[string]bool{}, map[object.ID]bool{}
-	add := func(o object.Object, fresh bool) {
+	add := func(p object.Packed, fresh bool) {
+		o := p.Object()
 		found, errs := j.images.Find(o)
 		j.fail(finding.SourceSignature, o.ID, errors.Join(errs...))
 		for _, use := range found {
@@ -53,8 +54,8 @@ func (j *judgement) uses() []provenance.Use {
 		declared[o.ID] = true
 		add(o, false)
 	}
-	owned := func(o object.Object) bool {
-		return len((&unstructured.Unstructured{Object: o.Content}).GetOwnerReferences()) > 0
+	owned := func(p object.Packed) bool {
+		return len((&unstructured.Unstructured{Object: p.Object().Content}).GetOwnerReferences()) > 0
 	}
 	for _, o := range j.survey.Objects {
 		if !owned(o) && !declared[o.ID] {
@@ -90,7 +91,7 @@ func (j *judgement) newest(ctx context.Context) map[string]running.Named {
 	var uses []provenance.Use
 	for _, o := range j.survey.Objects {
 		if o.ID.Group == "" && o.ID.Kind == "Pod" {
-			found, _ := j.images.Find(o)
+			found, _ := j.images.Find(o.Object())
 			for _, use := range found {
 				uses = append(uses, provenance.Use{Object: o.ID, Image: use.Image})
 			}

@@ -38,7 +38,7 @@ type Survey struct {
 	assess.Source
 	// Objects are of the scope, those of kinds whose content no rule needs with their
 	// metadata alone.
-	Objects []object.Object
+	Objects []object.Packed
 	// Failed are the listings that were not answered, and Err is about kinds of which
 	// nobody knows: what is there of these is unknown.
 	Failed []cluster.Listed
@@ -52,14 +52,11 @@ type Survey struct {
 		err   error
 	}
 
-	joined struct {
-		sync.Once
-		objects []object.Object
-	}
-
-	nodes, owners []object.Object
-	listed        map[kindIn]bool
-	whole         map[place][]object.Object
+	// everything are the Objects, and behind them what these may belong to.
+	everything []object.Packed
+	nodes      []object.Packed
+	listed     map[kindIn]bool
+	whole      map[place][]object.Packed
 }
 
 // place is what one LIST with content has answered.
@@ -73,8 +70,8 @@ type kindIn struct {
 
 // Look reads everything in the scope: with one LIST for each kind and namespace. The
 // contents it reads of the declared kinds and of those that rules look into.
-func (r *Rules) Look(ctx context.Context, source Lister, declared []object.Object) *Survey {
-	s := &Survey{Source: source, listed: map[kindIn]bool{}, whole: map[place][]object.Object{}}
+func (r *Rules) Look(ctx context.Context, source Lister, declared []object.Packed) *Survey {
+	s := &Survey{Source: source, listed: map[kindIn]bool{}, whole: map[place][]object.Packed{}}
 	if len(r.spec.Scope.Namespaces)+len(r.spec.Scope.ClusterKinds) == 0 {
 		return s
 	}
@@ -86,11 +83,12 @@ func (r *Rules) Look(ctx context.Context, source Lister, declared []object.Objec
 	for _, listed := range all {
 		size += len(listed.Objects)
 	}
-	s.Objects = make([]object.Object, 0, size)
+	s.Objects = make([]object.Packed, 0, size)
 	for _, listed := range all {
 		s.add(listed)
 	}
-	s.owners = s.foreignOwners(ctx)
+	s.everything = append(append(s.Objects, s.nodes...), s.foreignOwners(ctx)...)
+	s.Objects = slices.Clip(s.Objects)
 	_, dump := source.(*assess.Dump)
 	_, still := source.(Still)
 	if !dump && !still {
@@ -154,7 +152,7 @@ func (r *Rules) needs() map[Kind]bool {
 
 // contents are the kinds of which the content is read: those that rules look into, and
 // those of declared objects, with the version that git has them in.
-func (s *Survey) contents(declared []object.Object, needed map[Kind]bool) map[Kind]string {
+func (s *Survey) contents(declared []object.Packed, needed map[Kind]bool) map[Kind]string {
 	kinds := map[Kind]string{}
 	for k := range needed {
 		kinds[k] = ""
@@ -215,7 +213,9 @@ func (s *Survey) add(listed cluster.Listed) {
 	if k == node {
 		s.nodes = listed.Objects
 	} else {
+		n := len(s.Objects)
 		s.Objects = append(s.Objects, listed.Objects...)
+		listed.Objects = s.Objects[n:] // and the list itself may go
 	}
 	if !listed.Partial {
 		s.whole[place{r.Group, r.Version, r.Kind, listed.Namespace}] = listed.Objects
@@ -223,7 +223,7 @@ func (s *Survey) add(listed cluster.Listed) {
 }
 
 // replace puts objects with their content in the place of the same without.
-func (s *Survey) replace(objects []object.Object) {
+func (s *Survey) replace(objects []object.Packed) {
 	if len(objects) == 0 {
 		return
 	}
@@ -241,11 +241,11 @@ func (s *Survey) replace(objects []object.Object) {
 }
 
 // foreignOwners reads what owner references name and what is not in the scope.
-func (s *Survey) foreignOwners(ctx context.Context) []object.Object {
+func (s *Survey) foreignOwners(ctx context.Context) []object.Packed {
 	wanted := map[object.ID]bool{}
 	var last ownerKind
 	for i := range s.Objects {
-		for _, owner := range object.List(object.Map(s.Objects[i].Content, "metadata"), "ownerReferences") {
+		for _, owner := range object.List(object.Map(s.Objects[i].Object().Content, "metadata"), "ownerReferences") {
 			owner, _ := owner.(map[string]any)
 			apiVersion, kind, namespace := object.Text(owner, "apiVersion"), object.Text(owner, "kind"), s.Objects[i].ID.Namespace
 			if apiVersion != last.apiVersion || kind != last.id.Kind || namespace != last.below {
@@ -260,10 +260,10 @@ func (s *Survey) foreignOwners(ctx context.Context) []object.Object {
 	}
 	ids := slices.SortedFunc(maps.Keys(wanted), object.ID.Compare)
 	answers := s.Source.Read(ctx, ids)
-	var owners []object.Object
+	var owners []object.Packed
 	for _, id := range ids {
 		if answer := answers[id]; answer.Err == nil {
-			owners = append(owners, answer.Object)
+			owners = append(owners, object.Loose(answer.Object))
 		}
 	}
 	return owners
@@ -289,12 +289,6 @@ func (s *Survey) ownerKind(apiVersion, kind, namespace string) ownerKind {
 	}
 	k.foreign = !s.Listed(k.id)
 	return k
-}
-
-// everything is what is in the scope, and what that may belong to.
-func (s *Survey) everything() []object.Object {
-	s.joined.Do(func() { s.joined.objects = slices.Concat(s.Objects, s.nodes, s.owners) })
-	return s.joined.objects
 }
 
 // Mutators asks once for all who look at the survey.
@@ -337,7 +331,7 @@ func (s *Survey) Read(ctx context.Context, wanted []object.ID) map[object.ID]clu
 	for in := range places {
 		for _, o := range s.whole[in] {
 			if _, ok := answers[o.ID]; ok {
-				answers[o.ID] = cluster.Answer{Object: o}
+				answers[o.ID] = cluster.Answer{Object: o.Object()}
 			}
 		}
 	}

@@ -36,7 +36,7 @@ func (l Listing) group() group {
 // Listed is what the server says: every object, or an error.
 type Listed struct {
 	Listing
-	Objects []object.Object
+	Objects []object.Packed
 	Err     error
 }
 
@@ -106,10 +106,9 @@ func (c *Cluster) all(ctx context.Context, l Listing) Listed {
 	for range 2 {
 		listed.Objects = nil
 		listed.Err = c.pages(ctx, l.group(), func(p page) error {
-			if listed.Objects == nil && p.next == "" {
-				listed.Objects = p.objects
-			} else {
-				listed.Objects = append(slices.Grow(listed.Objects, len(p.objects)+p.pagesLeft*pageSize), p.objects...)
+			listed.Objects = slices.Grow(listed.Objects, len(p.objects)+p.pagesLeft*pageSize)
+			for _, o := range p.objects {
+				listed.Objects = append(listed.Objects, object.Loose(o))
 			}
 			return nil
 		})

@@ -56,7 +56,8 @@ func ReadMutators(answers []Listed) (Mutators, error) {
 	state := sha256.New()
 	for _, listed := range answers {
 		errs = append(errs, listed.Err)
-		for _, o := range listed.Objects {
+		for _, p := range listed.Objects {
+			o := p.Object()
 			rules, err := rulesOf(o)
 			errs = append(errs, err)
 			m.rules = append(m.rules, rules...)

@@ -69,6 +69,12 @@ func (r *reconciler) whole(ctx context.Context, k *kept, pass *inspect.Pass, o o
 	return o
 }
 
+// packed keeps what is declared in little room.
+var packed = render.Options{Pack: true}
+
+// together is how many live objects are in memory for a comparison.
+const together = 500
+
 // render fills in what the snapshot declares.
 func (k *kept) render(ctx context.Context, pass *inspect.Pass) error {
 	remote := k.remote
@@ -76,7 +82,7 @@ func (k *kept) render(ctx context.Context, pass *inspect.Pass) error {
 	if _, err := fs.Stat(k.snapshot.FS(), pass.Path); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s has no directory %s: it was moved or removed, or never was: see spec.git.path", k.snapshot, pass.Path)
 	}
-	rendering, err := render.Update(ctx, k.rendering, k.snapshot, pass.Path, render.Options{})
+	rendering, err := render.Update(ctx, k.rendering, k.snapshot, pass.Path, packed)
 	if err == nil {
 		k.rendering = rendering
 	}
@@ -85,7 +91,7 @@ func (k *kept) render(ctx context.Context, pass *inspect.Pass) error {
 		return errors.Join(err, fmt.Errorf("%s declares nothing in %s: see spec.git.path", k.snapshot, pass.Path))
 	}
 	pass.Past = &history.History{
-		Snapshot: k.snapshot, Dir: pass.Path, Result: rendering.Result, Err: err, Commits: lag,
+		Snapshot: k.snapshot, Dir: pass.Path, Objects: rendering.Objects, Read: rendering.Read, Err: err, Render: packed, Commits: lag,
 		Deepen: func(ctx context.Context, s *gitsource.Snapshot) (*gitsource.Snapshot, error) {
 			remote.Depth = lag + 1
 			return gitsource.Deepen(ctx, s, remote)
@@ -104,7 +110,7 @@ func (r *reconciler) report(ctx context.Context, k *kept, pass *inspect.Pass) (r
 		k.served, k.types = k.view.Cluster, &assess.Types{}
 		pass.Before = nil
 	}
-	pass.Assess.Types = k.types
+	pass.Assess.Types, pass.Assess.AtOnce = k.types, together
 	if pass.Spec.Confirm == v1alpha1.ConfirmDryRun {
 		pass.Assess.Confirm = assess.Confirmer(cluster.NewDryRun(k.view.Cluster))
 	}

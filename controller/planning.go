@@ -129,7 +129,7 @@ func (k *kept) restore(ctx context.Context, live fresh, a assess.Assessment) *pl
 		return nil
 	}
 	var undo []differ.Change
-	c := reverter.Case{Declared: a.Declared, Live: a.Live, Type: a.Type, Options: k.pass.Assess.Compare}
+	c := reverter.Case{Declared: a.Declared.Object(), Live: a.Live, Type: a.Type, Options: k.pass.Assess.Compare}
 	p := plan{id: a.Declared.ID, action: "restored"}
 	for _, f := range a.Findings {
 		if reverter.Undoes(f.Rule, k.rollsOut()) {
@@ -149,7 +149,7 @@ func (k *kept) restore(ctx context.Context, live fresh, a assess.Assessment) *pl
 		slices.SortFunc(c.Changes, func(a, b differ.Change) int { return a.Path.Compare(b.Path) })
 		p.what = paths(c.Changes)
 	}
-	if err := k.ready(ctx, live, a.Declared); err != nil {
+	if err := k.ready(ctx, live, c.Declared); err != nil {
 		v.waiting = true
 		return nil
 	}
@@ -180,7 +180,7 @@ func (k *kept) ready(ctx context.Context, live fresh, declared object.Object) er
 		return err
 	}
 	for _, on := range dependencies {
-		at := slices.IndexFunc(k.pass.Objects, func(o object.Object) bool { return inspect.IsOne(o.ID, on) })
+		at := slices.IndexFunc(k.pass.Objects, func(o object.Packed) bool { return inspect.IsOne(o.ID, on) })
 		if at < 0 {
 			return fmt.Errorf("%s depends on %s, which git does not declare", declared.ID, on)
 		}

@@ -59,12 +59,9 @@ func newReconciler(ctx context.Context, manager ctrl.Manager, config *rest.Confi
 	if err != nil {
 		return nil, fmt.Errorf("reading the rules: %w", err)
 	}
-	m, err := mirror.New(ctx, func(ctx context.Context) (*cluster.Cluster, error) {
+	m := mirror.New(ctx, func(ctx context.Context) (*cluster.Cluster, error) {
 		return cluster.Connect(ctx, config, cluster.Options{CacheDir: o.CacheDir})
 	})
-	if err != nil {
-		return nil, err
-	}
 	r := &reconciler{
 		client: manager.GetClient(), reader: manager.GetAPIReader(), events: manager.GetEventRecorder(name),
 		mirror: m, cache: o.CacheDir, log: o.Log, metrics: newMeters(o.Version, o.Commit), publisher: newPublisher(manager.GetClient(), o.Log), kept: map[types.NamespacedName]*kept{},

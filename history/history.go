@@ -11,6 +11,7 @@ import (
 
 	"plumbline.dev/plumbline/gitsource"
 	"plumbline.dev/plumbline/lag"
+	"plumbline.dev/plumbline/object"
 	"plumbline.dev/plumbline/render"
 )
 
@@ -20,9 +21,11 @@ type History struct {
 	// Snapshot is where to begin, and Dir the directory of it that was rendered.
 	Snapshot *gitsource.Snapshot
 	Dir      string
-	// Result and Err are what rendering it gave.
-	Result render.Result
-	Err    error
+	// Objects, Read and Err are what rendering it gave, and Render how.
+	Objects []object.Packed
+	Read    []string
+	Err     error
+	Render  render.Options
 	// Commits is how many commits to go back.
 	Commits int
 	// Deepen returns a Snapshot again, with more of its history. Nil means that
@@ -52,7 +55,7 @@ func (h *History) All(ctx context.Context) iter.Seq[lag.Commit] {
 		if _, err := at.TreeHash("."); err != nil { // it is on disk, and HEAD came before it
 			at = h.before(ctx, at)
 		} else if h.Err == nil {
-			h.last = render.Remember(h.Result, at, h.Dir, render.Options{})
+			h.last = render.Remember(h.Objects, h.Read, at, h.Dir, h.Render)
 		}
 		for behind := 0; at != nil && ctx.Err() == nil; behind++ {
 			if !yield(h.commit(ctx, at, behind)) || behind == h.Commits {
@@ -67,10 +70,10 @@ func (h *History) All(ctx context.Context) iter.Seq[lag.Commit] {
 func (h *History) commit(ctx context.Context, s *gitsource.Snapshot, behind int) lag.Commit {
 	c := lag.Commit{Hash: s.Commit, Behind: behind, Time: s.Time}
 	if s == h.Snapshot {
-		c.Objects = h.Result.Objects
+		c.Objects = h.Objects
 		return c
 	}
-	r, err := render.Update(ctx, h.last, s, h.Dir, render.Options{})
+	r, err := render.Update(ctx, h.last, s, h.Dir, h.Render)
 	if err != nil {
 		c.Err = err
 		first, _, _ := strings.Cut(err.Error(), "\n")

@@ -24,7 +24,7 @@ import (
 func of(t testing.TB, s *gitsource.Snapshot, dir string, commits int) *history.History {
 	t.Helper()
 	result, err := render.Render(t.Context(), s.FS(), dir, render.Options{})
-	return &history.History{Snapshot: s, Dir: dir, Result: result, Err: err, Commits: commits}
+	return &history.History{Snapshot: s, Dir: dir, Objects: object.PackAll(result.Objects), Read: result.Read, Err: err, Commits: commits}
 }
 
 func fetch(t testing.TB, opts gitsource.Options) *gitsource.Snapshot {
@@ -58,7 +58,7 @@ func words(commits []lag.Commit) []string {
 			word = ""
 		}
 		for _, o := range c.Objects {
-			data, _ := o.Content["data"].(map[string]any)
+			data, _ := o.Object().Content["data"].(map[string]any)
 			for k, v := range data {
 				word += fmt.Sprint(k, "=", v)
 			}
@@ -70,7 +70,7 @@ func words(commits []lag.Commit) []string {
 
 // renderings counts the different renderings among commits.
 func renderings(commits []lag.Commit) int {
-	seen := map[*object.Object]bool{}
+	seen := map[*object.Packed]bool{}
 	for _, c := range commits {
 		if len(c.Objects) > 0 {
 			seen[&c.Objects[0]] = true

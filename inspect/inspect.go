@@ -5,7 +5,6 @@ package inspect
 import (
 	"context"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -27,7 +26,7 @@ type Pass struct {
 	Path     string
 	WorkTree bool
 	// Objects are what it declares, and Err is about some that could not be rendered.
-	Objects []object.Object
+	Objects []object.Packed
 	Err     error
 	// Past are the commits before; nil where nobody wants to know.
 	Past *history.History
@@ -63,7 +62,17 @@ type Pass struct {
 type results struct {
 	assessments []assess.Assessment // sorted by object
 	outcome     audit.Outcome
+	exempt      int      // findings that do not count
 	warnings    []string // about what they had to do without
+}
+
+// adopt takes in what was found beside drift. What does not count may be as much as there
+// is in a cluster, and is kept where somebody wants to see it.
+func (r *results) adopt(o audit.Outcome, whole bool) {
+	r.outcome, r.exempt = o, len(o.Exempt)
+	if !whole {
+		r.outcome.Exempt = nil
+	}
 }
 
 // about returns the assessments of an object: of one that is declared twice there are two.
@@ -109,16 +118,16 @@ func (p *Pass) compare(ctx context.Context, live audit.Lister) (results, error) 
 	if len(r.assessments) == 0 {
 		return r, fmt.Errorf("none of the %d declared objects is in spec.scope.namespaces (%s): nothing would be compared", len(p.Objects), strings.Join(p.Assess.Namespaces, ", "))
 	}
-	r.outcome = p.judge(ctx, survey, r.assessments)
+	r.adopt(p.judge(ctx, survey, r.assessments), p.ShowIgnored)
 	r.warnings = Lines(err)
 	return r, nil
 }
 
 // all is assess.All, and counts what was compared.
-func (p *Pass) all(ctx context.Context, objects []object.Object, live assess.Source, o assess.Options) ([]assess.Assessment, error) {
+func (p *Pass) all(ctx context.Context, objects []object.Packed, live assess.Source, o assess.Options) ([]assess.Assessment, error) {
 	recalled := 0
 	if known := o.Known; known != nil {
-		o.Known = func(d object.Object) (assess.Assessment, bool) {
+		o.Known = func(d object.Packed) (assess.Assessment, bool) {
 			a, ok := known(d)
 			if ok {
 				recalled++
@@ -140,14 +149,14 @@ func (p *Pass) Compared() int {
 
 // known returns what still holds of the pass before: what differs depends on the commits
 // in between too.
-func (p *Pass) known() func(object.Object) (assess.Assessment, bool) {
+func (p *Pass) known() func(object.Packed) (assess.Assessment, bool) {
 	before, changed := p.Before.found, map[object.ID]bool{}
 	for _, id := range p.Changed {
 		changed[id] = true
 	}
-	return func(d object.Object) (assess.Assessment, bool) {
+	return func(d object.Packed) (assess.Assessment, bool) {
 		was := before.about(d.ID)
-		if len(was) != 1 || changed[d.ID] || !was[0].Clean() || !reflect.DeepEqual(was[0].Declared.Content, d.Content) {
+		if len(was) != 1 || changed[d.ID] || !was[0].Clean() || !was[0].Declared.Equal(d) {
 			return assess.Assessment{}, false
 		}
 		return was[0], true
@@ -174,7 +183,7 @@ func (p *Pass) judge(ctx context.Context, survey *audit.Survey, assessments []as
 
 // placed returns the declared objects, those that were compared with their namespaces
 // filled in, and what was found of who wrote them.
-func placed(objects []object.Object, assessments []assess.Assessment) (all []object.Object, written []finding.Finding) {
+func placed(objects []object.Packed, assessments []assess.Assessment) (all []object.Packed, written []finding.Finding) {
 	known := map[object.Position]bool{}
 	for _, a := range assessments {
 		all = append(all, a.Declared)

@@ -123,8 +123,8 @@ func IsOne(declared, live object.ID) bool {
 }
 
 // given are the declared objects of some IDs, as they were given.
-func (p *Pass) given(objects []object.ID) []object.Object {
-	var declared []object.Object
+func (p *Pass) given(objects []object.ID) []object.Packed {
+	var declared []object.Packed
 	for _, id := range objects {
 		for _, a := range p.found.about(id) {
 			declared = append(declared, a.Given)
@@ -152,7 +152,7 @@ func (p *Pass) Outcome() audit.Outcome { return p.found.outcome }
 
 // Adopt puts an outcome into the place of the last one.
 func (p *Pass) Adopt(o audit.Outcome) report.Report {
-	p.found.outcome = o
+	p.found.adopt(o, p.ShowIgnored)
 	return p.said()
 }
 
@@ -188,6 +188,7 @@ func (p *Pass) report(found results) report.Report {
 		p.add(&r, a)
 	}
 	r.Warnings = append(r.Warnings, failures(found.assessments)...)
+	r.IgnoredCount += found.exempt
 	p.addOutcome(&r, found.outcome)
 	return r
 }
@@ -225,20 +226,17 @@ func (p *Pass) addOutcome(r *report.Report, o audit.Outcome) {
 		}
 	}
 	r.Findings = append(r.Findings, o.Findings...)
-	r.IgnoredCount += len(o.Exempt)
-	if p.ShowIgnored {
-		r.Ignored = append(r.Ignored, o.Exempt...)
-	}
+	r.Ignored = append(r.Ignored, o.Exempt...)
 	for _, u := range o.Unjudged {
 		r.Unknown = append(r.Unknown, report.Unknown{Object: u.Object, Origin: u.Origin, Reason: u.Reason})
 	}
 }
 
 // locate fills in where the declared values of a finding's changes stand.
-func (p *Pass) locate(o object.Object, f finding.Finding) {
+func (p *Pass) locate(o object.Packed, f finding.Finding) {
 	for i, c := range f.Changes {
 		if c.Declared != nil {
-			f.Changes[i].Origin = render.Position(p.Snapshot.FS(), o, c.Path)
+			f.Changes[i].Origin = render.Position(p.Snapshot.FS(), o.Object(), c.Path)
 		}
 	}
 }

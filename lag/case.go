@@ -1,7 +1,6 @@
 package lag
 
 import (
-	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -79,7 +78,7 @@ func (k *Case) Absent(c Commit) {
 }
 
 // Look holds the case against the next commit, which declares the object so.
-func (k *Case) Look(c Commit, declared object.Object) {
+func (k *Case) Look(c Commit, declared object.Packed) {
 	v := k.view(declared)
 	proof := false
 	for _, s := range k.suspects {
@@ -106,7 +105,7 @@ func (s *suspect) deployedAfter(c Commit) bool { return !c.Time.After(s.deployed
 
 // view is how the live object differs from what one commit declares.
 type view struct {
-	declared uintptr // its content's address
+	declared object.Packed
 	changes  []differ.Change
 	// explains tells whether this may be what the deployer applied last: it wrote
 	// nothing else, and nothing is gone that is not gone from the newest commit too.
@@ -114,12 +113,12 @@ type view struct {
 }
 
 // view compares, unless the commit declares the same as the one before.
-func (k *Case) view(declared object.Object) view {
-	address := reflect.ValueOf(declared.Content).Pointer()
-	if k.last.declared == address && k.last.explains != nil {
+func (k *Case) view(packed object.Packed) view {
+	if k.last.explains != nil && k.last.declared.Same(packed) {
 		return k.last
 	}
-	k.last = view{declared: address, changes: k.comparison.with(declared), explains: sync.OnceValue(func() bool {
+	declared := packed.Object()
+	k.last = view{declared: packed, changes: k.comparison.with(declared), explains: sync.OnceValue(func() bool {
 		return !slices.ContainsFunc(k.comparison.byDeployer(declared), func(c differ.Change) bool {
 			return recorded(c) || !touches(all(k.diff), c.Path)
 		})

@@ -36,7 +36,7 @@ type Commit struct {
 	Behind int
 	// Time is when it was committed.
 	Time    time.Time
-	Objects []object.Object
+	Objects []object.Packed
 	// Err says why Objects are not known. Nothing is then said to be as in this
 	// commit.
 	Err error

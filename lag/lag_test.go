@@ -337,7 +337,7 @@ func walk(t *testing.T, live object.Object, commits []commit) (behind map[string
 		case absent:
 			k.Absent(at)
 		default:
-			k.Look(at, declared(t, c))
+			k.Look(at, new(object.Packer).Pack(declared(t, c)))
 		}
 	}
 	behind = map[string]int{}

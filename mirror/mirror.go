@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,7 +18,6 @@ import (
 type Mirror struct {
 	dial  func(context.Context) (*cluster.Cluster, error)
 	child func() (context.Context, context.CancelFunc) // for a watch
-	codec codec
 
 	connecting sync.Mutex
 	mu         sync.Mutex
@@ -30,16 +30,12 @@ type Mirror struct {
 
 // New returns a mirror of the API server that dial connects to, which watches until ctx
 // ends. It asks nothing before somebody asks it.
-func New(ctx context.Context, dial func(context.Context) (*cluster.Cluster, error)) (*Mirror, error) {
-	c, err := newCodec()
-	if err != nil {
-		return nil, err
-	}
+func New(ctx context.Context, dial func(context.Context) (*cluster.Cluster, error)) *Mirror {
 	return &Mirror{
-		dial: dial, codec: c,
+		dial:    dial,
 		child:   func() (context.Context, context.CancelFunc) { return context.WithCancel(ctx) },
 		watches: map[cluster.Listing]*watch{}, views: map[*View]struct{}{},
-	}, nil
+	}
 }
 
 // connect returns the API server with the kinds that it serves now.
@@ -97,7 +93,7 @@ func (m *Mirror) renew() {
 }
 
 func (m *Mirror) newWatch(l cluster.Listing, changed func(*watch, ...object.ID)) *watch {
-	return &watch{listing: l, codec: m.codec, changed: changed, answered: make(chan struct{}), objects: map[string]kept{}}
+	return &watch{listing: l, changed: changed, answered: make(chan struct{}), objects: map[string]kept{}}
 }
 
 // begin begins a watch.
@@ -217,7 +213,7 @@ func (v *View) List(ctx context.Context, listings []cluster.Listing) []cluster.L
 	all := make([]cluster.Listed, len(listings))
 	for i, l := range listings {
 		objects, err := watches[i].all(ctx)
-		object.Sort(objects)
+		slices.SortFunc(objects, object.Packed.Compare)
 		all[i] = cluster.Listed{Listing: l, Objects: objects, Err: err}
 	}
 	return all

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"plumbline.dev/plumbline/cluster"
 	"plumbline.dev/plumbline/object"
 )
@@ -23,11 +21,11 @@ const patience = 30 * time.Second
 // watch has what there is of a listing.
 type watch struct {
 	listing cluster.Listing
-	codec   codec
 	// changed is told of objects that came, are another, or went; of none where it can be
 	// told again what there is.
 	changed func(*watch, ...object.ID)
 	stop    context.CancelFunc
+	packer  object.Packer // of one kind
 	// versioned counts as a change whatever gives an object another version.
 	versioned bool
 
@@ -92,25 +90,22 @@ func (w *watch) recovered() bool {
 }
 
 // all returns the objects, in no order.
-func (w *watch) all(ctx context.Context) ([]object.Object, error) {
-	packed, err := w.wait(ctx)
-	if err != nil {
+func (w *watch) all(ctx context.Context) ([]object.Packed, error) {
+	if err := w.wait(ctx); err != nil {
 		return nil, err
 	}
-	objects := make([]object.Object, 0, len(packed))
-	for _, text := range packed {
-		o, err := w.unpack(text)
-		if err != nil {
-			return nil, err
-		}
-		objects = append(objects, o)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	objects := make([]object.Packed, 0, len(w.objects))
+	for at, k := range w.objects {
+		objects = append(objects, w.packer.Repacked(w.idOf(at), k.text))
 	}
 	return objects, nil
 }
 
 // one returns an object; cluster.ErrNotFound where there is none.
 func (w *watch) one(ctx context.Context, id object.ID) (object.Object, error) {
-	if _, err := w.wait(ctx); err != nil {
+	if err := w.wait(ctx); err != nil {
 		return object.Object{}, err
 	}
 	w.mu.Lock()
@@ -119,34 +114,30 @@ func (w *watch) one(ctx context.Context, id object.ID) (object.Object, error) {
 	if !ok {
 		return object.Object{}, cluster.ErrNotFound
 	}
-	return w.unpack(k.text)
+	return w.packer.Repacked(w.idOf(key(id)), k.text).Object(), nil
 }
 
-// wait returns what is kept, once it is all there is.
-func (w *watch) wait(ctx context.Context) ([][]byte, error) {
+// wait returns once what is kept is all there is.
+func (w *watch) wait(ctx context.Context) error {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case <-w.answered:
 	case <-timer.C:
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
 	case w.err != nil:
 		w.missed = true
-		return nil, fmt.Errorf("not known since %s: %w", w.since.UTC().Format(time.RFC3339), w.err)
+		return fmt.Errorf("not known since %s: %w", w.since.UTC().Format(time.RFC3339), w.err)
 	case !w.complete:
 		w.missed = true
-		return nil, fmt.Errorf("watching %s: the API server has not answered within %s", w.listing, patience)
+		return fmt.Errorf("watching %s: the API server has not answered within %s", w.listing, patience)
 	}
-	packed := make([][]byte, 0, len(w.objects))
-	for _, k := range w.objects {
-		packed = append(packed, k.text)
-	}
-	return packed, nil
+	return nil
 }
 
 func key(id object.ID) string { return id.Namespace + "/" + id.Name }
@@ -171,50 +162,23 @@ func (k kept) same(other kept) bool {
 	return bytes.Equal(k.text, other.text)
 }
 
-// codec makes texts small.
-type codec struct {
-	to   *zstd.Encoder
-	from *zstd.Decoder
-}
-
-func newCodec() (codec, error) {
-	to, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(2), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false))
-	if err != nil {
-		return codec{}, err
-	}
-	from, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(2))
-	return codec{to, from}, err
-}
-
 // Pack makes an object small.
 func (w *watch) Pack(o object.Object) (any, error) {
 	content := trim(o, w.versioned)
-	text, err := json.Marshal(content)
-	if err != nil {
-		return nil, err
+	p := packed{o.ID, kept{text: w.packer.Pack(object.Object{ID: o.ID, Content: content}).Text()}}
+	if p.text == nil {
+		return nil, fmt.Errorf("keeping %s: it is no JSON", o.ID)
 	}
-	p := packed{o.ID, kept{text: bytes.Clone(w.codec.to.EncodeAll(text, nil))}}
 	if !forgetTimes(content) {
 		return p, nil
 	}
-	if text, err = json.Marshal(content); err != nil {
+	text, err := json.Marshal(content)
+	if err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(text)
 	p.essence = string(sum[:])
 	return p, nil
-}
-
-func (w *watch) unpack(text []byte) (object.Object, error) {
-	plain, err := w.codec.from.DecodeAll(text, nil)
-	if err != nil {
-		return object.Object{}, fmt.Errorf("reading what is kept of %s: %w", w.listing, err)
-	}
-	content, err := object.DecodeJSON(plain)
-	if err != nil {
-		return object.Object{}, fmt.Errorf("reading what is kept of %s: %w", w.listing, err)
-	}
-	return object.FromContent(content)
 }
 
 // Put takes in an object that may be another than it was.

@@ -55,7 +55,7 @@ func TestSecretsOfCorpora(t *testing.T) {
 	want := map[string]bool{"alertmanager-main": true, "grafana-config": true, "grafana-datasources": true}
 	p := mustNew(t, v1alpha1.Posture{Secrets: true})
 	for set, objects := range corpora(t) {
-		findings, unjudged := p.Find(posture.World{Declared: objects})
+		findings, unjudged := p.Find(posture.World{Declared: object.PackAll(objects)})
 		t.Logf("%s: %d objects, %d findings", set, len(objects), len(findings))
 		for _, f := range findings {
 			if f.Object.Kind != "Secret" || !want[f.Object.Name] {
@@ -72,7 +72,7 @@ func TestSecretsOfCorpora(t *testing.T) {
 func TestPodsOfCorpora(t *testing.T) {
 	p := mustNew(t, v1alpha1.Posture{PodSecurity: "restricted", NetworkDefaultDeny: true, Justification: "plumbline.dev/reason", Groups: true})
 	for set, objects := range corpora(t) {
-		findings, unjudged := p.Find(posture.World{Declared: objects})
+		findings, unjudged := p.Find(posture.World{Declared: object.PackAll(objects)})
 		count := map[finding.Rule]int{}
 		for _, f := range findings {
 			count[f.Rule]++
@@ -96,13 +96,13 @@ func BenchmarkFind(b *testing.B) {
 	for _, set := range slices.Sorted(maps.Keys(sets)) {
 		all = append(all, sets[set]...)
 	}
-	w := posture.World{Live: []object.Object{}}
+	w := posture.World{Live: []object.Packed{}}
 	for i := 0; len(w.Declared) < 5000; i++ {
 		o := all[i%len(all)]
 		o.ID.Name = fmt.Sprint(o.ID.Name, "-", i)
-		w.Declared = append(w.Declared, o)
+		w.Declared = append(w.Declared, object.Loose(o))
 		o.Origin = object.Origin{}
-		w.Live = append(w.Live, o)
+		w.Live = append(w.Live, object.Loose(o))
 	}
 	for b.Loop() {
 		p.Find(w)

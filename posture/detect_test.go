@@ -149,7 +149,7 @@ func TestNamed(t *testing.T) {
 
 func secretMessage(t *testing.T, o object.Object) string {
 	t.Helper()
-	findings, unjudged := mustNew(t, v1alpha1.Posture{Secrets: true}).Find(posture.World{Declared: []object.Object{o}})
+	findings, unjudged := mustNew(t, v1alpha1.Posture{Secrets: true}).Find(posture.World{Declared: []object.Packed{new(object.Packer).Pack(o)}})
 	if len(findings) > 1 || len(unjudged) > 0 {
 		t.Errorf("more than one: %v %v", findings, unjudged)
 	}
@@ -173,7 +173,7 @@ func TestNoValueInMessages(t *testing.T) {
 			}
 			objects = append(objects, o)
 		}
-		findings, _ := mustNew(t, v1alpha1.Posture{Secrets: true}).Find(posture.World{Declared: objects})
+		findings, _ := mustNew(t, v1alpha1.Posture{Secrets: true}).Find(posture.World{Declared: object.PackAll(objects)})
 		if len(findings) < 3 {
 			t.Errorf("%s: only %d findings", value, len(findings))
 		}
@@ -189,7 +189,7 @@ func TestNoValueInMessages(t *testing.T) {
 // be critical.
 func TestCriticalCredentials(t *testing.T) {
 	objects := decode(t, "a.yaml", "{apiVersion: v1, kind: Secret, metadata: {name: a}, data: {key: "+base64.StdEncoding.EncodeToString([]byte(pemKey("PRIVATE KEY", "\n")))+"}}")
-	findings, _ := mustNew(t, v1alpha1.Posture{Secrets: true}).Find(posture.World{Declared: objects})
+	findings, _ := mustNew(t, v1alpha1.Posture{Secrets: true}).Find(posture.World{Declared: object.PackAll(objects)})
 	if len(findings) != 1 || findings[0].Severity != finding.Critical || findings[0].Message != "a Secret that is not encrypted: key, with a private key" {
 		t.Errorf("got %+v", findings)
 	}

@@ -30,12 +30,12 @@ func (j *judge) network() {
 	live := j.liveNamespaces()
 	for _, o := range j.world.Declared {
 		if isNetworkPolicy(o.ID) && !live[o.ID.Namespace] {
-			policies[o.ID.Namespace] = append(policies[o.ID.Namespace], o)
+			policies[o.ID.Namespace] = append(policies[o.ID.Namespace], o.Object())
 		}
 	}
 	for _, o := range j.world.Live {
 		if isNetworkPolicy(o.ID) {
-			policies[o.ID.Namespace] = append(policies[o.ID.Namespace], o)
+			policies[o.ID.Namespace] = append(policies[o.ID.Namespace], o.Object())
 		}
 	}
 	for _, name := range j.namespaces() {

@@ -47,16 +47,12 @@ func templateOf(o *object.Object) template {
 // workload is an object with a template, and what of it fails: in git, in the cluster,
 // or in both.
 type workload struct {
-	id     object.ID
-	live   *object.Object
-	edited bool // it fails in the cluster, and not as git declares it
-	fails  []fail
+	id object.ID
+	// uid is the live object's, and owner that of its controller.
+	uid, owner string
+	edited     bool // it fails in the cluster, and not as git declares it
+	fails      []fail
 }
-
-func (w *workload) uid() string { return w.live.Metadata("uid") }
-
-// owner is the UID of the live object's controller.
-func (w *workload) owner() string { return object.Text(w.live.Controller(), "uid") }
 
 // podSecurity judges all Pods and templates. What a template fails is told of the
 // highest owner that fails it, with what is made of it as its children.
@@ -67,7 +63,7 @@ func (j *judge) podSecurity() {
 	var workloads []workload
 	failing := false
 	j.each(hasTemplate, func(declared, live *object.Object) {
-		w := workload{id: either(declared, live).ID, live: live}
+		w := workload{id: either(declared, live).ID, uid: live.Metadata("uid"), owner: object.Text(live.Controller(), "uid")}
 		w.fails = j.fails(declared, nil)
 		w.edited = declared.Content != nil && len(w.fails) == 0
 		if !retired(live) {
@@ -88,7 +84,7 @@ func (j *judge) podSecurity() {
 func (j *judge) tellPods(workloads []workload) {
 	byUID := map[string]*workload{}
 	for i := range workloads {
-		if uid := workloads[i].uid(); uid != "" {
+		if uid := workloads[i].uid; uid != "" {
 			byUID[uid] = &workloads[i]
 		}
 	}
@@ -139,7 +135,7 @@ func (w *workload) inherited(byUID map[string]*workload) (root *workload, left [
 		return nil, nil
 	}
 	seen := map[*workload]bool{w: true}
-	for o := byUID[w.owner()]; o != nil && !seen[o]; o = byUID[o.owner()] {
+	for o := byUID[w.owner]; o != nil && !seen[o]; o = byUID[o.owner] {
 		seen[o] = true
 		var rest []fail
 		for _, f := range left {

@@ -41,10 +41,10 @@ func New(spec v1alpha1.Posture) (*Policy, error) {
 // World is what is judged.
 type World struct {
 	// Declared are the objects of git, with their namespaces filled in.
-	Declared []object.Object
+	Declared []object.Packed
 	// Live are those of the cluster, declared ones among them. Nil means that nobody has
 	// looked: then git alone is judged.
-	Live []object.Object
+	Live []object.Packed
 	// Namespaces are those of the scope; where there are none, those that declared
 	// objects are in.
 	Namespaces []string
@@ -72,8 +72,8 @@ type judge struct {
 	world World
 	// declared and live are those of the kinds that are judged: what git has, the live ones
 	// of these, and Namespaces; and undeclared what is live beside them, in order.
-	declared, live object.Index[*object.Object]
-	undeclared     []*object.Object
+	declared, live object.Index[*object.Packed]
+	undeclared     []*object.Packed
 	forms          map[string]verdict // of the standard, by the form that templates have
 	form           []byte             // the last, for the next one's room
 	last           judgedTemplate
@@ -99,8 +99,8 @@ func (j *judge) index() {
 
 // judgedOf goes through the objects of kinds that are judged. Objects mostly come kind by
 // kind, and of most kinds nothing is asked.
-func judgedOf(all []object.Object) iter.Seq[*object.Object] {
-	return func(yield func(*object.Object) bool) {
+func judgedOf(all []object.Packed) iter.Seq[*object.Packed] {
+	return func(yield func(*object.Packed) bool) {
 		var kind object.ID
 		judged := false
 		for i := range all {
@@ -155,10 +155,10 @@ func (j *judge) namespace(name string) object.Object {
 	id := object.ID{Version: "v1", Kind: "Namespace", Name: name}
 	o := object.Object{ID: id}
 	if declared, ok := j.declared.Get(id); ok {
-		o.Content, o.Origin = declared.Content, declared.Origin
+		o = declared.Object()
 	}
 	if live, ok := j.live.Get(id); ok {
-		o.Content = live.Content
+		o.Content = live.Object().Content
 	}
 	return o
 }
@@ -169,20 +169,26 @@ func (j *judge) unread(kind object.ID) bool { return j.world.Listed != nil && !j
 // each calls for every object that is declared or live, in order: with the declared
 // and the live form, of which one may have no Content.
 func (j *judge) each(is func(object.ID) bool, visit func(declared, live *object.Object)) {
-	none := &object.Object{}
+	open := func(declared, live *object.Packed) {
+		var d, l object.Object
+		if declared != nil {
+			d = declared.Object()
+		}
+		if live != nil {
+			l = live.Object()
+		}
+		visit(&d, &l)
+	}
 	for d := range judgedOf(j.world.Declared) {
 		if !is(d.ID) {
 			continue
 		}
-		if live, ok := j.live.Get(d.ID); ok {
-			visit(d, live)
-		} else {
-			visit(d, none)
-		}
+		live, _ := j.live.Get(d.ID)
+		open(d, live)
 	}
 	for _, l := range j.undeclared {
 		if is(l.ID) {
-			visit(none, l)
+			open(nil, l)
 		}
 	}
 }

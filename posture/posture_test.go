@@ -49,9 +49,9 @@ func TestFind(t *testing.T) {
 					namespace := strings.TrimSpace(string(f.Data))
 					world.Listed = func(id object.ID) bool { return id.Kind != "NetworkPolicy" || id.Namespace != namespace }
 				case "git.yaml":
-					world.Declared = decode(t, f.Name, string(f.Data))
+					world.Declared = object.PackAll(decode(t, f.Name, string(f.Data)))
 				case "live.yaml":
-					world.Live = decode(t, "", string(f.Data))
+					world.Live = object.PackAll(decode(t, "", string(f.Data)))
 				case "want":
 					got := told(policy.Find(world))
 					if *update {

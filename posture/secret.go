@@ -20,8 +20,8 @@ func (j *judge) secrets() {
 	if !j.spec.Secrets {
 		return
 	}
-	for _, o := range j.world.Declared {
-		switch {
+	for _, p := range j.world.Declared {
+		switch o := p.Object(); {
 		case o.ID.Group == "" && o.ID.Kind == "Secret":
 			j.plainSecret(o)
 		case o.ID.Group == "apiextensions.k8s.io": // schemas, which speak of passwords and hold none

@@ -45,7 +45,7 @@ func TestUpstreamFixtures(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		findings, unjudged := p.Find(posture.World{Declared: objects})
+		findings, unjudged := p.Find(posture.World{Declared: object.PackAll(objects)})
 		if (len(findings) > 0) != (want == "fail") || len(unjudged) > 0 {
 			t.Errorf("%s: %s", relative, told(findings, unjudged))
 		}

@@ -27,6 +27,8 @@ type Options struct {
 	MaxFileBytes int64         // bytes of one file; 5 MiB
 	MaxObjects   int           // objects declared; 100,000
 	Timeout      time.Duration // of the whole rendering; 60 s
+	// Pack has Update pack what it keeps.
+	Pack bool
 }
 
 // withDefaults fills in what was left zero.

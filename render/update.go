@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+
+	"plumbline.dev/plumbline/object"
 )
 
 // Trees is a file system that knows a hash of each of its directories, as git
@@ -14,9 +16,12 @@ type Trees interface {
 	TreeHash(dir string) (string, error)
 }
 
-// Rendering is a Result and what it was made from.
+// Rendering is what a Result has, and what it was made from.
 type Rendering struct {
-	Result
+	// Objects are packed where Options.Pack asks for that.
+	Objects []object.Packed
+	Read    []string
+	packers *object.Packers // of the first rendering: so it shows what has not changed
 	dir     string
 	options Options
 	trees   map[string]string // hashes by directory; nil where they are not known
@@ -34,17 +39,36 @@ func Update(ctx context.Context, last *Rendering, t Trees, dir string, o Options
 	}
 	result, err := Render(ctx, t.FS(), dir, o)
 	if err != nil {
-		return &Rendering{Result: result, dir: dir, options: o}, err
+		return result.rendering(last, dir, o), err
 	}
-	return Remember(result, t, dir, o), nil
+	return result.rendering(last, dir, o).from(t), nil
 }
 
-// Remember returns, for Update, what Render made of the directory dir of t
-// without an error. Of a file system without hashes, such as a directory on disk,
+// Remember returns, for Update, what Render made of the directory dir of t without an
+// error: its objects, and what it has read. Of a file system without hashes, such as a directory on disk,
 // nothing can be remembered: it is rendered every time.
-func Remember(result Result, t Trees, dir string, o Options) *Rendering {
-	r := &Rendering{Result: result, dir: dir, options: o}
-	if trees, err := hashes(t, result.Read); err == nil {
+func Remember(objects []object.Packed, read []string, t Trees, dir string, o Options) *Rendering {
+	r := &Rendering{Objects: objects, Read: read, dir: dir, options: o}
+	return r.from(t)
+}
+
+// rendering is what follows the last one.
+func (r Result) rendering(last *Rendering, dir string, o Options) *Rendering {
+	now := &Rendering{Read: r.Read, dir: dir, options: o}
+	if !o.Pack {
+		now.Objects = object.LooseAll(r.Objects)
+		return now
+	}
+	if now.packers = new(object.Packers); last != nil && last.packers != nil {
+		now.packers = last.packers
+	}
+	now.Objects = now.packers.PackAll(r.Objects)
+	return now
+}
+
+// from notes the hashes of what it was made from.
+func (r *Rendering) from(t Trees) *Rendering {
+	if trees, err := hashes(t, r.Read); err == nil {
 		r.trees = trees
 	}
 	return r

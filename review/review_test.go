@@ -121,7 +121,7 @@ func dumped(t *testing.T, file *txtar.File) *assess.Dump {
 
 func assessed(t *testing.T, objects []object.Object, live assess.Source, options assess.Options) []assess.Assessment {
 	t.Helper()
-	all, err := assess.All(t.Context(), objects, live, options)
+	all, err := assess.All(t.Context(), object.LooseAll(objects), live, options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,7 +68,7 @@ func BenchmarkFind(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	world := rogue.World{Declared: declared, Live: all}
+	world := rogue.World{Declared: object.LooseAll(declared), Live: object.LooseAll(all)}
 	b.ReportAllocs()
 	for b.Loop() {
 		if r := policy.Find(world); len(r.Findings)+len(r.Unjudged) > 0 {

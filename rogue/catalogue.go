@@ -42,7 +42,7 @@ func (j *judge) isOn(d distribution) bool {
 			if i.kind != "Node" {
 				continue
 			}
-			for label := range fieldsAt(i.Content, "metadata", "labels") {
+			for label := range fieldsAt(i.content(), "metadata", "labels") {
 				for _, known := range []distribution{gke, eks, aks, openshift} {
 					j.distributions[known] = j.distributions[known] || pattern(known).matches(label)
 				}
@@ -114,5 +114,5 @@ func isProvisioned(_ *judge, i *item) bool { return generatedVolume.MatchString(
 
 // isByPeople tells whether a tool of people has written an object.
 func (j *judge) isByPeople(i *item) bool {
-	return slices.ContainsFunc(j.policy.writers.Writers(*i.Object), func(w differ.Written) bool { return w.Foreign && w.Person })
+	return slices.ContainsFunc(j.policy.writers.Writers(i.open()), func(w differ.Written) bool { return w.Foreign && w.Person })
 }

@@ -40,7 +40,7 @@ func (c *comparison) run() []misfit {
 // same owner: replicas share what they have in common. A StatefulSet's volumes are each
 // Pod's own.
 func (c *comparison) isAs(other *comparison) bool {
-	if c.owner.ID.Kind == "StatefulSet" || !object.IsOne(c.template, other.template) {
+	if c.owner != other.owner || c.owner.ID.Kind == "StatefulSet" || !object.IsOne(c.template, other.template) {
 		return false
 	}
 	for _, fields := range [][]string{lists, settled} {
@@ -298,7 +298,7 @@ func (c *comparison) isClaim(name string, volume any) bool {
 	if c.owner.ID.Kind != "StatefulSet" || text(volume, "persistentVolumeClaim", "claimName") != name+"-"+c.pod.ID.Name {
 		return false
 	}
-	return slices.ContainsFunc(listAt(c.owner.Content, "spec", "volumeClaimTemplates"), func(t any) bool {
+	return slices.ContainsFunc(listAt(c.owner.content(), "spec", "volumeClaimTemplates"), func(t any) bool {
 		return text(t, "metadata", "name") == name
 	})
 }

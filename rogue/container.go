@@ -75,7 +75,7 @@ func (j *judge) shared() map[*item]map[string]bool {
 // isEdited tells whether a misfit came into the Pod after it was made: the server
 // counts a Pod's generations, and who else wrote its containers left a record.
 func (j *judge) isEdited(pod *item, m misfit) bool {
-	return m.inPlace() && (m.list == "ephemeralContainers" || number(at(pod.Content, "metadata", "generation")) > 1 ||
+	return m.inPlace() && (m.list == "ephemeralContainers" || number(at(pod.content(), "metadata", "generation")) > 1 ||
 		j.isForeign(pod, "spec", m.list))
 }
 
@@ -128,7 +128,7 @@ func (j *judge) tellContainer(pod *item, container string, misfits []misfit) fin
 // editors names who else wrote the containers, as far as the records tell.
 func (j *judge) editors(pod *item, misfits []misfit) string {
 	for _, m := range misfits {
-		for _, w := range j.policy.writers.Writers(*pod.Object, "spec", m.list) {
+		for _, w := range j.policy.writers.Writers(pod.open(), "spec", m.list) {
 			if w.Foreign {
 				return "its records name " + spelled(w)
 			}
@@ -139,7 +139,7 @@ func (j *judge) editors(pod *item, misfits []misfit) string {
 
 // isDangerous tells whether a misfit lets the Pod do as it likes on its node.
 func isDangerous(pod *item, m misfit) bool {
-	spec := fieldsAt(pod.Content, "spec")
+	spec := fieldsAt(pod.content(), "spec")
 	switch {
 	case m.container == "":
 		return hasNodesRights(spec)

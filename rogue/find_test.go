@@ -53,7 +53,7 @@ func TestFind(t *testing.T) {
 				t.Fatal(err)
 			}
 			declared := decode(t, part(archive, "declared.yaml"))
-			world := rogue.World{Declared: declared, Live: live(t, declared, decode(t, part(archive, "live.yaml")))}
+			world := rogue.World{Declared: object.PackAll(declared), Live: object.PackAll(live(t, declared, decode(t, part(archive, "live.yaml"))))}
 			world.Mutated = func(id object.ID) bool { return slices.Contains(s.Mutated, id.Kind) }
 			world.Listed = func(id object.ID) bool { return !slices.Contains(s.Unlisted, id.Kind) }
 			got := describe(policy.Find(world))
@@ -213,12 +213,12 @@ func TestFindIsStable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := policy.Find(rogue.World{Declared: declared, Live: all})
+	want := policy.Find(rogue.World{Declared: object.LooseAll(declared), Live: object.LooseAll(all)})
 	if !slices.IsSortedFunc(want.Findings, finding.Finding.Compare) || len(want.Findings) == 0 {
 		t.Error("not in order")
 	}
 	slices.Reverse(all)
-	if d := cmp.Diff(want, policy.Find(rogue.World{Declared: declared, Live: all})); d != "" {
+	if d := cmp.Diff(want, policy.Find(rogue.World{Declared: object.LooseAll(declared), Live: object.LooseAll(all)})); d != "" {
 		t.Errorf("another order gives another answer:\n%s", d)
 	}
 }

@@ -15,7 +15,7 @@ const hashLabel = "pod-template-hash"
 // of its earlier ones: with the Deployment's marks, and without Pods unless there is
 // a rollout. A Deployment adopts every ReplicaSet that its selector matches.
 func (j *judge) fitsDeployment(deployment, set *item) check {
-	want, have := fieldsAt(deployment.Content, "spec", "template"), fieldsAt(set.Content, "spec", "template")
+	want, have := fieldsAt(deployment.content(), "spec", "template"), fieldsAt(set.content(), "spec", "template")
 	if want == nil || have == nil {
 		j.unsure(set, "its template, or its Deployment's, was not read")
 		return check{unjudged: true}
@@ -31,7 +31,7 @@ func (j *judge) fitsDeployment(deployment, set *item) check {
 		return but("it has another template, and none of the Deployment's earlier revisions")
 	case j.isForeign(set, "spec", "template"):
 		return but("its template is another, and was written by others than the cluster's controllers")
-	case number(at(set.Content, "spec", "replicas")) == 0 && number(at(set.Content, "status", "replicas")) == 0:
+	case number(at(set.content(), "spec", "replicas")) == 0 && number(at(set.content(), "status", "replicas")) == 0:
 		return check{}
 	case !rollsOut(deployment):
 		return but("it has Pods of another template, and the Deployment's rollout is over")
@@ -46,10 +46,10 @@ func revision(i *item) int {
 
 // rollsOut tells whether a Deployment has not replaced all of its Pods yet.
 func rollsOut(deployment *item) bool {
-	status := fieldsAt(deployment.Content, "status")
+	status := fieldsAt(deployment.content(), "status")
 	updated := number(status["updatedReplicas"])
-	return number(status["observedGeneration"]) < number(at(deployment.Content, "metadata", "generation")) ||
-		updated != number(at(deployment.Content, "spec", "replicas")) || updated != number(status["replicas"])
+	return number(status["observedGeneration"]) < number(at(deployment.content(), "metadata", "generation")) ||
+		updated != number(at(deployment.content(), "spec", "replicas")) || updated != number(status["replicas"])
 }
 
 // sameTemplate compares two templates of Pods but for the labels that controllers
@@ -74,7 +74,7 @@ func withoutMarks(labels map[string]any) map[string]any {
 
 // isForeign tells whether somebody else than deployers and controllers wrote a field.
 func (j *judge) isForeign(i *item, field ...string) bool {
-	for _, w := range j.policy.writers.Writers(*i.Object, field...) {
+	for _, w := range j.policy.writers.Writers(i.open(), field...) {
 		if w.Foreign {
 			return true
 		}
@@ -85,7 +85,7 @@ func (j *judge) isForeign(i *item, field ...string) bool {
 // lastWritten is when a field was last written, as far as the records tell.
 func (j *judge) lastWritten(i *item, field ...string) time.Time {
 	var last time.Time
-	for _, w := range j.policy.writers.Writers(*i.Object, field...) {
+	for _, w := range j.policy.writers.Writers(i.open(), field...) {
 		if w.Time.After(last) {
 			last = w.Time
 		}
@@ -102,7 +102,7 @@ const (
 // due, of the CronJob's template. Source of the name and the annotation:
 // pkg/controller/cronjob in k8s.io/kubernetes.
 func (j *judge) fitsCronJob(cron, job *item) check {
-	want, have := fieldsAt(cron.Content, "spec", "jobTemplate", "spec", "template"), fieldsAt(job.Content, "spec", "template")
+	want, have := fieldsAt(cron.content(), "spec", "jobTemplate", "spec", "template"), fieldsAt(job.content(), "spec", "template")
 	if want == nil || have == nil {
 		j.unsure(job, "its template, or its CronJob's, was not read")
 		return check{unjudged: true}
@@ -121,7 +121,7 @@ func (j *judge) fitsCronJob(cron, job *item) check {
 		return but("its template is not the CronJob's, and was written by others than the cluster's controllers")
 	case !job.created().Before(j.lastWritten(cron, "spec", "jobTemplate")) && !j.mutated(job.ID):
 		return but("its template is not the CronJob's")
-	case number(at(job.Content, "status", "active")) > 0:
+	case number(at(job.content(), "status", "active")) > 0:
 		j.unsure(job, "its template is not its CronJob's, which may have been written since, or a webhook changed it")
 	}
 	return check{} // and it is over: nothing tells what the template was
@@ -147,13 +147,13 @@ func wasDue(cron, job *item) bool {
 func (j *judge) fitsClaim(set, claim *item) check {
 	prefix := claimKey(claim)
 	fits := false
-	for _, c := range listAt(set.Content, "spec", "volumeClaimTemplates") {
+	for _, c := range listAt(set.content(), "spec", "volumeClaimTemplates") {
 		fits = fits || prefix.name == text(c, "metadata", "name")+"-"+set.ID.Name
 	}
 	if !fits {
 		return but("the StatefulSet has no such claim")
 	}
-	for name, v := range fieldsAt(set.Content, "spec", "selector", "matchLabels") {
+	for name, v := range fieldsAt(set.content(), "spec", "selector", "matchLabels") {
 		if claim.label(name) != v {
 			return but("it has not the labels that the StatefulSet gives")
 		}
@@ -163,7 +163,7 @@ func (j *judge) fitsClaim(set, claim *item) check {
 
 // fitsPodsVolume wants a claim to be that of a Pod's generic ephemeral volume.
 func (j *judge) fitsPodsVolume(pod, claim *item) check {
-	for _, v := range listAt(pod.Content, "spec", "volumes") {
+	for _, v := range listAt(pod.content(), "spec", "volumes") {
 		if at(v, "ephemeral") != nil && claim.ID.Name == pod.ID.Name+"-"+text(v, "name") {
 			return check{}
 		}
@@ -192,7 +192,7 @@ func (j *judge) fitsNode(node, pod *item) check {
 	switch {
 	case pod.annotation("kubernetes.io/config.mirror") == "":
 		return but("it is no mirror of a static Pod")
-	case text(pod.Content, "spec", "nodeName") != node.ID.Name || !strings.HasSuffix(pod.ID.Name, "-"+node.ID.Name):
+	case text(pod.content(), "spec", "nodeName") != node.ID.Name || !strings.HasSuffix(pod.ID.Name, "-"+node.ID.Name):
 		return but("it runs on another node")
 	case !isSystemNamespace(pod.ID.Namespace):
 		return check{is: "it is a static Pod, that " + node.ID.String() + " runs from a file of its own", severity: finding.Info}

@@ -46,17 +46,17 @@ func FuzzFind(f *testing.F) {
 		if err != nil {
 			return
 		}
-		w := rogue.World{Declared: declared, Live: append(all, declared...), Mutated: func(object.ID) bool { return true }}
+		w := rogue.World{Declared: object.LooseAll(declared), Live: object.LooseAll(append(all, declared...)), Mutated: func(object.ID) bool { return true }}
 		before := make([]object.Object, len(w.Live))
 		for i, o := range w.Live {
-			before[i] = copied(t, o)
+			before[i] = copied(t, o.Object())
 		}
 		first := policy.Find(w)
 		if d := cmp.Diff(first, policy.Find(w)); d != "" {
 			t.Errorf("another answer the second time:\n%s", d)
 		}
 		for i, o := range w.Live {
-			if d := cmp.Diff(before[i].Content, o.Content); d != "" {
+			if d := cmp.Diff(before[i].Content, o.Object().Content); d != "" {
 				t.Errorf("%s was edited:\n%s", o.ID, d)
 			}
 		}

@@ -21,7 +21,7 @@ type product struct {
 }
 
 // makes finds what is made of the declared objects.
-func (p *Policy) makes(declared []object.Object) *made {
+func (p *Policy) makes(declared []object.Packed) *made {
 	m := &made{exact: map[key][]product{}}
 	for n := range p.generators {
 		g := &p.generators[n]
@@ -29,7 +29,7 @@ func (p *Policy) makes(declared []object.Object) *made {
 			if o.ID.Group != g.Group || o.ID.Kind != g.Kind {
 				continue
 			}
-			if made, ok := g.of(o); ok {
+			if made, ok := g.of(o.Object()); ok {
 				m.add(made)
 			}
 		}
@@ -88,7 +88,7 @@ func (p product) covers(j *judge, i *item) bool {
 	if len(p.generator.Managers) == 0 {
 		return true
 	}
-	for _, w := range j.policy.writers.Writers(*i.Object) {
+	for _, w := range j.policy.writers.Writers(i.open()) {
 		for _, manager := range p.generator.Managers {
 			if pattern(manager).matches(w.Manager) {
 				return true

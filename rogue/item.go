@@ -29,8 +29,8 @@ func kindOf(id object.ID) string {
 
 // item is one live object and what is known of it.
 type item struct {
-	*object.Object
-	metadata map[string]any
+	*object.Packed
+	looks    *looks
 	uid      string
 	kind     string // as kindOf spells it
 	refs     []reference
@@ -45,8 +45,6 @@ type item struct {
 	doubt doubt
 	// misfits are how a Pod differs from its owner's template.
 	misfits []misfit
-	// fits is what one Pod of an owner has that does not differ from its template.
-	fits *comparison
 }
 
 // state is how far the judgement of an item has come.
@@ -76,16 +74,20 @@ type reference struct {
 }
 
 // read fills an item in with the part of an object that tells where it belongs.
-func (i *item) read(o *object.Object) {
-	i.Object = o
-	i.metadata, _ = o.Content["metadata"].(map[string]any)
-	i.uid, _ = i.metadata["uid"].(string)
-	owners, _ := i.metadata["ownerReferences"].([]any)
-	for _, owner := range owners {
+func (i *item) read(p *object.Packed) {
+	i.Packed = p
+	o := p.Object()
+	i.uid = o.Metadata("uid")
+	for _, owner := range listAt(o.Content, "metadata", "ownerReferences") {
 		fields, _ := owner.(map[string]any)
 		i.refs = append(i.refs, newReference(fields, o.ID.Namespace))
 	}
 }
+
+// open returns the object itself.
+func (i *item) open() object.Object { return i.looks.open(i) }
+
+func (i *item) content() map[string]any { return i.open().Content }
 
 func newReference(fields map[string]any, namespace string) reference {
 	apiVersion, _ := fields["apiVersion"].(string)
@@ -107,20 +109,20 @@ func newReference(fields map[string]any, namespace string) reference {
 func Passing(id object.ID) bool { return passing[kindOf(id)] || passingGroups[id.Group] }
 
 // label returns one of the object's labels, or "".
-func (i *item) label(name string) string { return text(i.metadata["labels"], name) }
+func (i *item) label(name string) string { return text(i.content(), "metadata", "labels", name) }
 
 func (i *item) annotation(name string) string {
-	return text(i.metadata["annotations"], name)
+	return text(i.content(), "metadata", "annotations", name)
 }
 
 // created is when the object was made; zero if it does not tell.
 func (i *item) created() time.Time {
-	t, _ := time.Parse(time.RFC3339, i.Metadata("creationTimestamp"))
+	t, _ := time.Parse(time.RFC3339, i.open().Metadata("creationTimestamp"))
 	return t
 }
 
 // leaving tells whether the object is being deleted.
-func (i *item) leaving() bool { return i.Metadata("deletionTimestamp") != "" }
+func (i *item) leaving() bool { return i.open().Metadata("deletionTimestamp") != "" }
 
 // longestGrace is how long a Pod that is being deleted may go on, in seconds, to count
 // as one that ends.
@@ -130,7 +132,7 @@ const longestGrace = 600
 // running, as do those whose owner is gone. All other kinds have their effect until
 // they are gone themselves.
 func (i *item) isEnding() bool {
-	return i.kind == "Pod" && i.leaving() && number(i.metadata["deletionGracePeriodSeconds"]) <= longestGrace
+	return i.kind == "Pod" && i.leaving() && number(at(i.content(), "metadata", "deletionGracePeriodSeconds")) <= longestGrace
 }
 
 // at returns what stands under keys; nil if nothing does.

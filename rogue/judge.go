@@ -19,6 +19,8 @@ type judge struct {
 	claims        map[key][]*item // StatefulSets by what their claims' names begin with
 	distributions map[distribution]bool
 	unjudged      []Unjudged
+	// fits is what the last Pod has that does not differ from its owner's template.
+	fits *comparison
 }
 
 func newJudge(p *Policy, w World) *judge {
@@ -30,9 +32,10 @@ func newJudge(p *Policy, w World) *judge {
 		j.declared.Put(w.Declared[n].ID, w.Declared[n].Origin)
 	}
 	items := make([]*item, len(w.Live))
-	memory := make([]item, len(w.Live))
+	memory, looked := make([]item, len(w.Live)), &looks{}
 	for n := range w.Live {
 		i := &memory[n]
+		i.looks = looked
 		i.read(&w.Live[n])
 		if n > 0 && i.ID.Kind == items[n-1].ID.Kind && i.ID.Group == items[n-1].ID.Group {
 			i.kind, i.passing = items[n-1].kind, items[n-1].passing

@@ -151,7 +151,7 @@ func (j *judge) ownerWithoutReference(i *item) *item {
 	switch {
 	case i.kind == "Endpoints":
 		service, _ := j.byID.Get(object.ID{Kind: "Service", Namespace: i.ID.Namespace, Name: i.ID.Name})
-		if service != nil && at(service.Content, "spec") != nil && len(fieldsAt(service.Content, "spec", "selector")) == 0 {
+		if service != nil && at(service.content(), "spec") != nil && len(fieldsAt(service.content(), "spec", "selector")) == 0 {
 			return nil // of a Service without a selector, they are written by hand
 		}
 		if service != nil && j.isByControllers(service, i) == (check{}) {
@@ -194,7 +194,7 @@ func (j *judge) accountOf(secret *item) *item {
 		if s.within > 0 && secret.created().Sub(account.created()).Abs() > s.within {
 			continue
 		}
-		kind, known := secret.Content["type"].(string)
+		kind, known := secret.content()["type"].(string)
 		if uid := secret.annotation("kubernetes.io/service-account.uid"); uid == account.uid && (!known || kind == s.secretType) {
 			return account
 		}
@@ -212,7 +212,7 @@ func (j *judge) setsByClaim() map[key][]*item {
 		if set.kind != "StatefulSet.apps" {
 			continue
 		}
-		for _, c := range listAt(set.Content, "spec", "volumeClaimTemplates") {
+		for _, c := range listAt(set.content(), "spec", "volumeClaimTemplates") {
 			k := key{namespace: set.ID.Namespace, name: text(c, "metadata", "name") + "-" + set.ID.Name}
 			j.claims[k] = append(j.claims[k], set)
 		}

@@ -35,7 +35,7 @@ func TestReplica(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		result := policy.Find(rogue.World{Declared: live[:1], Live: live})
+		result := policy.Find(rogue.World{Declared: object.LooseAll(live[:1]), Live: object.PackAll(live)})
 		wanted := value != nil && field != "nodeName"
 		if wanted != (len(result.Findings) > 0) || wanted && result.Findings[0].Object.Name != "shop-ccccc" {
 			t.Errorf("%s: found %v", field, result.Findings)

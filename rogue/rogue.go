@@ -21,12 +21,12 @@ import (
 // World is what there is, at one time.
 type World struct {
 	// Declared is everything that git declares, with its namespaces filled in.
-	Declared []object.Object
+	Declared []object.Packed
 	// Live is everything in the scope, and what that may belong to: Nodes, and the
 	// objects that owner references name. Of the kinds in Whole all of the content is
 	// needed, of others the metadata. Where what belongs to something is listed before what it
 	// belongs to, objects that come and go meanwhile are not mistaken.
-	Live []object.Object
+	Live []object.Packed
 	// Listed tells whether the objects of an ID's kind and namespace were listed, so that
 	// one that is not in Live does not exist. Nil means that all were.
 	Listed func(object.ID) bool

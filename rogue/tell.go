@@ -24,7 +24,7 @@ func (j *judge) tell(i *item, children []object.ID) finding.Finding {
 		severity, message = finding.Info, message+"; it is being deleted"
 	}
 	return finding.Finding{
-		Rule: finding.RogueObject, Severity: severity, Object: i.ID, UID: i.Metadata("uid"),
+		Rule: finding.RogueObject, Severity: severity, Object: i.ID, UID: i.uid,
 		Evidence: i.doubt.evidence, Children: children, Message: message,
 		Advice: "declare it in git, delete it, or exempt it in spec.scope.exempt with a reason",
 	}
@@ -34,7 +34,7 @@ func (j *judge) tell(i *item, children []object.ID) finding.Finding {
 // neither deployer nor controller.
 func (j *judge) author(i *item) string {
 	var first differ.Written
-	for _, w := range j.policy.writers.Writers(*i.Object) {
+	for _, w := range j.policy.writers.Writers(i.open()) {
 		if first.Manager == "" || w.Foreign && !first.Foreign || w.Foreign == first.Foreign && w.Time.Before(first.Time) {
 			first = w
 		}
@@ -77,13 +77,13 @@ func severityOf(i *item) finding.Severity {
 func podSpec(i *item) map[string]any {
 	switch i.ID.Kind {
 	case "Pod":
-		return fieldsAt(i.Content, "spec")
+		return fieldsAt(i.content(), "spec")
 	case "CronJob":
-		return fieldsAt(i.Content, "spec", "jobTemplate", "spec", "template", "spec")
+		return fieldsAt(i.content(), "spec", "jobTemplate", "spec", "template", "spec")
 	case "PodTemplate":
-		return fieldsAt(i.Content, "template", "spec")
+		return fieldsAt(i.content(), "template", "spec")
 	}
-	return fieldsAt(i.Content, "spec", "template", "spec")
+	return fieldsAt(i.content(), "spec", "template", "spec")
 }
 
 // hasNodesRights tells whether something runs privileged, or with its node's

@@ -12,7 +12,7 @@ import (
 // themselves.
 func (j *judge) fitsTemplate(owner, pod *item) check {
 	template, current := j.templateOf(owner, pod)
-	spec := fieldsAt(pod.Content, "spec")
+	spec := fieldsAt(pod.content(), "spec")
 	if template == nil || spec == nil {
 		j.unsure(pod, "its content, or the template of "+owner.ID.String()+" that it is of, was not read")
 		return check{unjudged: true}
@@ -34,7 +34,7 @@ func (j *judge) fitsTemplate(owner, pod *item) check {
 // templateOf returns the template that a Pod was made of, and whether that is the one
 // which its owner has now; nil if it is not known.
 func (j *judge) templateOf(owner, pod *item) (template map[string]any, current bool) {
-	now := fieldsAt(owner.Content, "spec", "template")
+	now := fieldsAt(owner.content(), "spec", "template")
 	if owner.ID.Kind != "StatefulSet" && owner.ID.Kind != "DaemonSet" || now == nil {
 		return now, true
 	}
@@ -47,8 +47,8 @@ func (j *judge) templateOf(owner, pod *item) (template map[string]any, current b
 		name = owner.ID.Name + "-" + hash
 	}
 	revision, _ := j.byID.Get(object.ID{Group: "apps", Kind: "ControllerRevision", Namespace: owner.ID.Namespace, Name: name})
-	if revision == nil || revision.Content["data"] == nil {
-		if len(j.misfits(owner, pod, fieldsAt(now, "spec"), fieldsAt(pod.Content, "spec"))) == 0 {
+	if revision == nil || revision.content()["data"] == nil {
+		if len(j.misfits(owner, pod, fieldsAt(now, "spec"), fieldsAt(pod.content(), "spec"))) == 0 {
 			return now, true
 		}
 		return nil, false
@@ -56,13 +56,13 @@ func (j *judge) templateOf(owner, pod *item) (template map[string]any, current b
 	if firstController(revision).uid != owner.uid || j.isByPeople(revision) {
 		return now, true
 	}
-	return fieldsAt(revision.Content, "data", "spec", "template"), false
+	return fieldsAt(revision.content(), "data", "spec", "template"), false
 }
 
 // isCurrent tells whether a Pod is labelled as one of the owner's newest revision.
 func (j *judge) isCurrent(owner, pod *item, hash string) bool {
 	if owner.ID.Kind == "StatefulSet" {
-		return text(owner.Content, "status", "updateRevision") == hash
+		return text(owner.content(), "status", "updateRevision") == hash
 	}
 	generation := pod.label("pod-template-generation")
 	return generation != "" && owner.annotation("deprecated.daemonset.template.generation") == generation
@@ -88,7 +88,7 @@ func (j *judge) isMadeBy(owner, pod *item) bool {
 		ordinal, ok := strings.CutPrefix(pod.ID.Name, owner.ID.Name+"-")
 		return ok && isOrdinal(ordinal)
 	}
-	prefix, generated := owner.ID.Name+"-", pod.Metadata("generateName")
+	prefix, generated := owner.ID.Name+"-", pod.open().Metadata("generateName")
 	return strings.HasPrefix(generated, prefix[:min(len(prefix), shortened)]) &&
 		strings.HasPrefix(pod.ID.Name, generated[:min(len(generated), shortened)])
 }
@@ -100,7 +100,7 @@ const shortened = 40
 // isForeignApply tells whether somebody else applied a Pod's containers, as no
 // controller does that makes Pods.
 func (j *judge) isForeignApply(pod *item) bool {
-	for _, w := range j.policy.writers.Writers(*pod.Object, "spec", "containers") {
+	for _, w := range j.policy.writers.Writers(pod.open(), "spec", "containers") {
 		if w.Foreign && w.Operation == "Apply" {
 			return true
 		}
@@ -119,12 +119,12 @@ func (j *judge) mayPrecede(owner, pod *item) bool {
 // cluster fills in and what is declared as injected.
 func (j *judge) misfits(owner, pod *item, template, spec map[string]any) []misfit {
 	c := comparison{owner: owner, pod: pod, template: template, spec: spec, injected: j.policy.injected}
-	if owner.fits != nil && c.isAs(owner.fits) {
+	if j.fits != nil && c.isAs(j.fits) {
 		return nil
 	}
 	found := c.run()
 	if len(found) == 0 {
-		owner.fits = &c
+		j.fits = &c
 	}
 	return found
 }

@@ -30,7 +30,7 @@ func New(spec v1alpha1.Runtime) (*Policy, error) {
 type World struct {
 	// Live are the Pods, and beside them, as far as they are known, their owners, by
 	// which findings are put together, and the Nodes, which tell of platforms.
-	Live []object.Object
+	Live []object.Packed
 	// Now is the time by which ages are judged.
 	Now time.Time
 	// Newest are what images name in their registries now, by the image as a Pod's
@@ -56,15 +56,18 @@ type Named struct {
 // about what Pods differ in are about the Pod; those that all Pods of a workload may
 // share are about the highest owner that is known, with the Pods as its children.
 func (p *Policy) Find(w World) ([]finding.Finding, []finding.Unjudged) {
+	if p.spec == (v1alpha1.Runtime{}) {
+		return nil, nil
+	}
 	j := &judge{Policy: p, world: w, nodes: map[string]string{}}
 	for _, o := range w.Live {
 		switch {
 		case o.ID.Group == "" && o.ID.Kind == "Pod":
-			if pod, ok := j.read(o); ok {
+			if pod, ok := j.read(o.Object()); ok {
 				j.pods = append(j.pods, pod)
 			}
 		case o.ID.Group == "" && o.ID.Kind == "Node":
-			j.nodes[o.ID.Name] = platform(o)
+			j.nodes[o.ID.Name] = platform(o.Object())
 		}
 	}
 	slices.SortFunc(j.pods, func(a, b *pod) int { return a.id.Compare(b.id) })
@@ -87,8 +90,8 @@ type judge struct {
 	*Policy
 	world    World
 	pods     []*pod
-	owners   map[string]object.Object // by UID, once anything asks for them
-	nodes    map[string]string        // platforms by name
+	owners   map[string]owner  // by UID, once anything asks for them
+	nodes    map[string]string // platforms by name
 	found    []finding.Finding
 	unjudged []finding.Unjudged
 }
@@ -174,13 +177,20 @@ func statusOf(statuses []any, name string) map[string]any {
 	return nil
 }
 
+// owner is a live object, and what it names as its controller.
+type owner struct {
+	id         object.ID
+	controller map[string]any
+}
+
 // byUID returns a live object. Where nothing is found nobody asks for any.
-func (j *judge) byUID(uid string) (object.Object, bool) {
+func (j *judge) byUID(uid string) (owner, bool) {
 	if j.owners == nil {
-		j.owners = make(map[string]object.Object, len(j.world.Live))
-		for _, o := range j.world.Live {
+		j.owners = make(map[string]owner, len(j.world.Live))
+		for _, p := range j.world.Live {
+			o := p.Object()
 			if uid := o.Metadata("uid"); uid != "" {
-				j.owners[uid] = o
+				j.owners[uid] = owner{o.ID, o.Controller()}
 			}
 		}
 	}
@@ -198,7 +208,7 @@ func (j *judge) workload(p *pod) object.ID {
 			break
 		}
 		seen[uid] = true
-		id, owner = o.ID, o.Controller()
+		id, owner = o.id, o.controller
 	}
 	return id
 }

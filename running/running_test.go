@@ -54,9 +54,11 @@ func TestFind(t *testing.T) {
 						t.Fatal(err)
 					}
 				case "live.yaml":
-					if world.Live, err = object.Decode("", f.Data); err != nil {
+					live, err := object.Decode("", f.Data)
+					if err != nil {
 						t.Fatal(err)
 					}
+					world.Live = object.PackAll(live)
 				case "want":
 					got := told(policy.Find(world))
 					if *update {
@@ -134,7 +136,7 @@ func TestAlike(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := told(p.Find(running.World{Live: replicas(30), Now: now})); got != "" {
+	if got := told(p.Find(running.World{Live: object.LooseAll(replicas(30)), Now: now})); got != "" {
 		t.Error(got)
 	}
 }
@@ -154,7 +156,7 @@ func TestUnlike(t *testing.T) {
 	}
 	want := "warning runtime/outlier Pod shop/web-1-00001 []\n  the Pod is not as in the Pods that are as the template says, of ReplicaSet web-0: hostPID\n" +
 		"warning runtime/outlier Pod shop/web-1-00002 []\n  the Pod is not as in the Pods that are as the template says, of ReplicaSet web-0: hostPID\n"
-	if d := cmp.Diff(want, told(p.Find(running.World{Live: pods, Now: now, Unlike: unlike}))); d != "" {
+	if d := cmp.Diff(want, told(p.Find(running.World{Live: object.LooseAll(pods), Now: now, Unlike: unlike}))); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}
 }
@@ -165,7 +167,7 @@ func BenchmarkFind(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	w := running.World{Live: replicas(5000), Now: now, Newest: map[string]running.Named{"registry.example.com/shop/web:1": {Digest: "sha256:1"}}}
+	w := running.World{Live: object.LooseAll(replicas(5000)), Now: now, Newest: map[string]running.Named{"registry.example.com/shop/web:1": {Digest: "sha256:1"}}}
 	for b.Loop() {
 		p.Find(w)
 	}

@@ -36,14 +36,14 @@ func BenchmarkImages(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				p.Images(o)
+				p.Images(object.Loose(o))
 			}
 		})
 	}
 	b.Run("unseen", func(b *testing.B) {
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
-			p.Images(deployment("web", fmt.Sprintf("registry.example.com/shop/web:1.%d", i)))
+			p.Images(object.Loose(deployment("web", fmt.Sprintf("registry.example.com/shop/web:1.%d", i))))
 		}
 	})
 }
@@ -74,11 +74,12 @@ func BenchmarkCluster(b *testing.B) {
 			live = append(live, o)
 		}
 	}
+	all := object.LooseAll(live)
 	b.ReportAllocs()
 	for b.Loop() {
-		found, _ := p.AllImages(live)
-		found = append(found, p.Running(Cluster{Live: live})...)
-		releases, _ := p.Releases(live)
+		found, _ := p.AllImages(all)
+		found = append(found, p.Running(Cluster{Live: all})...)
+		releases, _ := p.Releases(all)
 		if len(found)+len(releases) > 0 {
 			b.Fatalf("%v", found)
 		}

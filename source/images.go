@@ -98,8 +98,11 @@ func (p *Policy) judgesImages() bool { return len(p.registries) > 0 || p.fixed |
 // source/tag and source/digest, each with the container, volume or field as its
 // Subject. An image that cannot be read is found too, for it is never passed. Unjudged
 // are configured fields that hold no text.
-func (p *Policy) Images(o object.Object) ([]finding.Finding, []finding.Unjudged) {
-	found, unjudged := p.imagesOf(o)
+func (p *Policy) Images(o object.Packed) ([]finding.Finding, []finding.Unjudged) {
+	if !p.judgesImages() {
+		return nil, nil
+	}
+	found, unjudged := p.imagesOf(o.Object())
 	if len(found) == 0 {
 		return nil, unjudged
 	}
@@ -117,9 +120,6 @@ type about struct {
 }
 
 func (p *Policy) imagesOf(o object.Object) ([]about, []finding.Unjudged) {
-	if !p.judgesImages() {
-		return nil, nil
-	}
 	uses, errs := p.finder.Find(o)
 	var all []about
 	var unjudged []finding.Unjudged
@@ -170,11 +170,15 @@ func (p *Policy) say(all []about, o object.Object, use images.Use, j judged) []a
 // the Pods that it made have in common once, at the topmost, with the others as its
 // Children. ReplicaSets that a Deployment keeps at no replicas, so as to be able to
 // go back, run nothing and are passed over.
-func (p *Policy) AllImages(live []object.Object) ([]finding.Finding, []finding.Unjudged) {
+func (p *Policy) AllImages(live []object.Packed) ([]finding.Finding, []finding.Unjudged) {
+	if !p.judgesImages() {
+		return nil, nil
+	}
 	owners := newOwners(live)
 	found := make([][]about, len(live))
 	var unjudged []finding.Unjudged
-	for i, o := range live {
+	for i := range live {
+		o := live[i].Object()
 		if owners.idle(o) {
 			continue
 		}
@@ -186,7 +190,7 @@ func (p *Policy) AllImages(live []object.Object) ([]finding.Finding, []finding.U
 	for i := range found {
 		for j := range found[i] {
 			f := &found[i][j]
-			if root := topmost(owners.above(live[i]), found, *f); root != nil {
+			if root := topmost(owners.above(live[i].Object()), found, *f); root != nil {
 				root.Children = append(root.Children, f.Object)
 				f.Rule = "" // it is told there
 			}

@@ -23,10 +23,10 @@ type node struct {
 	images map[string][]address.Image
 }
 
-func newNodes(p *Policy, live []object.Object) nodes {
+func newNodes(p *Policy, live []object.Packed) nodes {
 	all := nodes{map[string]node{}, map[string]string{}}
 	for _, o := range live {
-		status, _ := o.Content["status"].(map[string]any)
+		status, _ := o.Object().Content["status"].(map[string]any)
 		info, _ := status["nodeInfo"].(map[string]any)
 		n := node{images: map[string][]address.Image{}}
 		if info["operatingSystem"] != nil && info["architecture"] != nil {

@@ -11,19 +11,19 @@ import (
 // who forges an owner's name changes under which object a finding stands, and not
 // whether there is one.
 type owners struct {
-	live []object.Object
+	live []object.Packed
 	// uids are made once somebody asks: where nothing is found, nobody does.
 	uids map[string]int
 }
 
-func newOwners(live []object.Object) *owners { return &owners{live: live} }
+func newOwners(live []object.Packed) *owners { return &owners{live: live} }
 
 // byUID returns the index of a live object.
 func (w *owners) byUID(uid string) (int, bool) {
 	if w.uids == nil {
 		w.uids = make(map[string]int, len(w.live))
 		for i, l := range w.live {
-			if uid := l.Metadata("uid"); uid != "" {
+			if uid := l.Object().Metadata("uid"); uid != "" {
 				w.uids[uid] = i
 			}
 		}
@@ -42,7 +42,7 @@ func (w *owners) above(o object.Object) []int {
 		if !ok {
 			return chain
 		}
-		o = w.live[i]
+		o = w.live[i].Object()
 		if o.Metadata("uid") == self || slices.Contains(chain, i) {
 			return nil
 		}
@@ -51,11 +51,11 @@ func (w *owners) above(o object.Object) []int {
 }
 
 // root returns the topmost owner of an object, or the object.
-func (w *owners) root(o object.Object) object.Object {
+func (w *owners) root(o object.Object) object.ID {
 	if chain := w.above(o); len(chain) > 0 {
-		return w.live[chain[len(chain)-1]]
+		return w.live[chain[len(chain)-1]].ID
 	}
-	return o
+	return o.ID
 }
 
 // idle says whether an object is a ReplicaSet that its Deployment keeps at no

@@ -22,7 +22,7 @@ import (
 // templates, or if who deploys the release takes it from spec.sources.charts or from
 // our repositories. Where no record is read, only what labels claim is known. Unjudged
 // are releases whose record cannot be read.
-func (p *Policy) Releases(live []object.Object) ([]finding.Finding, []finding.Unjudged) {
+func (p *Policy) Releases(live []object.Packed) ([]finding.Finding, []finding.Unjudged) {
 	if len(p.charts) == 0 && !p.read {
 		return nil, nil
 	}
@@ -33,7 +33,7 @@ func (p *Policy) Releases(live []object.Object) ([]finding.Finding, []finding.Un
 	var told []releaseKey
 	if p.read {
 		for _, record := range helm.Newest(live) {
-			release, err := helm.Decode(record)
+			release, err := helm.Decode(record.Object())
 			if err != nil {
 				unjudged = append(unjudged, finding.Unjudged{Rule: finding.SourceHelm, Object: record.ID, Reason: err.Error()})
 				continue
@@ -124,10 +124,10 @@ type claim struct {
 // claims reads what objects say about the release that they are of. An object without
 // Helm's annotation is of none: charts that were rendered without a release leave
 // labels alone.
-func claims(live []object.Object) map[releaseKey]claim {
+func claims(live []object.Packed) map[releaseKey]claim {
 	all := map[releaseKey]claim{}
 	for _, o := range live {
-		metadata, _ := o.Content["metadata"].(map[string]any)
+		metadata := object.Map(o.Object().Content, "metadata")
 		annotations, _ := metadata["annotations"].(map[string]any)
 		name, _ := annotations["meta.helm.sh/release-name"].(string)
 		if name == "" {
@@ -210,23 +210,23 @@ func (d deployer) why() string {
 }
 
 // deployers finds the objects that make releases, by the release.
-func (p *Policy) deployers(live []object.Object) map[releaseKey]deployer {
+func (p *Policy) deployers(live []object.Packed) map[releaseKey]deployer {
 	sources := map[object.ID]object.Object{}
 	for _, o := range live {
 		if o.ID.Group == fluxSources {
 			id := o.ID
 			id.Version = ""
-			sources[id] = o
+			sources[id] = o.Object()
 		}
 	}
 	all := map[releaseKey]deployer{}
 	for _, o := range live {
 		switch {
 		case o.ID.Group == "helm.toolkit.fluxcd.io" && o.ID.Kind == "HelmRelease":
-			all[fluxRelease(o)] = p.flux(o, sources)
+			all[fluxRelease(o.Object())] = p.flux(o.Object(), sources)
 		case o.ID.Group == "helm.cattle.io" && o.ID.Kind == "HelmChart":
-			key := releaseKey{cmp.Or(object.Text(spec(o), "targetNamespace"), o.ID.Namespace), o.ID.Name}
-			all[key] = p.from(deployer{id: o.ID}, o)
+			key := releaseKey{cmp.Or(object.Text(spec(o.Object()), "targetNamespace"), o.ID.Namespace), o.ID.Name}
+			all[key] = p.from(deployer{id: o.ID}, o.Object())
 		}
 	}
 	return all

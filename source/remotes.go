@@ -47,12 +47,12 @@ func (p *Policy) Remotes(fsys fs.FS, dir string) ([]finding.Finding, error) {
 
 // Sources judges an object of Flux, Argo CD, k3s or Fleet, declared or live, by from
 // where it takes configuration and charts (source/remote).
-func (p *Policy) Sources(o object.Object) []finding.Finding {
-	if len(p.charts)+len(p.repositories) == 0 {
+func (p *Policy) Sources(o object.Packed) []finding.Finding {
+	if len(p.charts)+len(p.repositories) == 0 || !remote.Takes(o.ID) {
 		return nil
 	}
 	var all []finding.Finding
-	for _, r := range remote.Of(o) {
+	for _, r := range remote.Of(o.Object()) {
 		if f, ok := p.reference(r); ok {
 			f.Object, f.Origin = o.ID, o.Origin
 			all = append(all, f)

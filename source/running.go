@@ -16,10 +16,10 @@ import (
 // Cluster is what tells which images run.
 type Cluster struct {
 	// Live are the Pods, with their status, and what owns them.
-	Live []object.Object
+	Live []object.Packed
 	// Nodes tell by which names a node knows an image, and of which platform it is.
 	// Without them less is certain.
-	Nodes []object.Object
+	Nodes []object.Packed
 }
 
 // Running judges what Pods run by their status, where it is not what their spec
@@ -45,7 +45,7 @@ func (p *Policy) Running(c Cluster) []finding.Finding {
 	r := running{policy: p, owners: newOwners(c.Live), nodes: newNodes(p, c.Nodes), at: map[string]int{}, tags: map[string][]pulled{}}
 	for i := range c.Live {
 		if id := c.Live[i].ID; id.Kind == "Pod" && id.Group == "" {
-			r.pod(&c.Live[i])
+			r.pod(c.Live[i])
 		}
 	}
 	r.moved()
@@ -63,23 +63,24 @@ type running struct {
 
 // pulled is an image that a Pod runs by a tag.
 type pulled struct {
-	pod              *object.Object
+	pod              object.Packed
 	ran              *images.Ran
 	digest, platform string
 }
 
-func (r *running) pod(pod *object.Object) {
+func (r *running) pod(packed object.Packed) {
+	pod := packed.Object()
 	spec, _ := pod.Content["spec"].(map[string]any)
 	name, _ := spec["nodeName"].(string)
 	on := r.nodes.byName[name]
-	over := finished(*pod)
-	all := images.Running(*pod)
+	over := finished(pod)
+	all := images.Running(pod)
 	for i := range all {
-		r.ran(pod, &all[i], on, over)
+		r.ran(packed, &all[i], on, over)
 	}
 }
 
-func (r *running) ran(pod *object.Object, ran *images.Ran, on node, over bool) {
+func (r *running) ran(pod object.Packed, ran *images.Ran, on node, over bool) {
 	image, ok := r.policy.pulled(ran.ID)
 	if !ok || ran.Image == "" {
 		return
@@ -90,7 +91,7 @@ func (r *running) ran(pod *object.Object, ran *images.Ran, on node, over bool) {
 	}
 	known := on.images[image.known]
 	if declared.image.Pinned() {
-		r.pinned(*pod, ran.Use, image.image, declared.image, known)
+		r.pinned(pod, ran.Use, image.image, declared.image, known)
 	} else if !over {
 		r.tags[declared.name] = append(r.tags[declared.name], pulled{pod, ran, r.nodes.sameAs(image.image.Digest), on.platform})
 	}
@@ -101,7 +102,7 @@ func (r *running) ran(pod *object.Object, ran *images.Ran, on node, over bool) {
 	if len(known) == 0 {
 		severity, certain = finding.Info, "whether the node knows it by one of our names too cannot be seen"
 	}
-	r.add(*pod, finding.Finding{
+	r.add(pod, finding.Finding{
 		Rule: finding.SourceImage, Severity: severity, Subject: ran.Subject(),
 		Message: fmt.Sprintf("%s runs %s instead of %s, and that is not from %s: %s", ran.Use, image.image, declared.image, list(r.policy.registries), certain),
 		Advice:  "look at the node on which it runs: somebody may have put the image there under another name",
@@ -115,7 +116,7 @@ func (p *Policy) ours(image address.Image) bool {
 }
 
 // pinned looks at an image that is pinned to another digest than the one that runs.
-func (r *running) pinned(pod object.Object, use images.Use, image, declared address.Image, known []address.Image) {
+func (r *running) pinned(pod object.Packed, use images.Use, image, declared address.Image, known []address.Image) {
 	same := slices.ContainsFunc(known, func(k address.Image) bool { return k.Digest == declared.Digest })
 	if !r.policy.required || image.Digest == declared.Digest || same {
 		return
@@ -128,9 +129,9 @@ func (r *running) pinned(pod object.Object, use images.Use, image, declared addr
 }
 
 // add adds a finding about a Pod to its root, once.
-func (r *running) add(pod object.Object, f finding.Finding) {
-	root := r.owners.root(pod)
-	f.Object, f.Evidence = root.ID, finding.Declared
+func (r *running) add(pod object.Packed, f finding.Finding) {
+	root := r.owners.root(pod.Object())
+	f.Object, f.Evidence = root, finding.Declared
 	key := f.Fingerprint() + f.Message
 	i, ok := r.at[key]
 	if !ok {
@@ -138,7 +139,7 @@ func (r *running) add(pod object.Object, f finding.Finding) {
 		r.at[key] = i
 		r.all = append(r.all, f)
 	}
-	if root.ID != pod.ID {
+	if root != pod.ID {
 		r.all[i].Children = append(r.all[i].Children, pod.ID)
 	}
 }
@@ -193,7 +194,7 @@ func (r *running) movedOn(tag, platform string, group []pulled) {
 		if counts[p.digest] == most && counts[digests[1]] < most {
 			continue
 		}
-		r.add(*p.pod, finding.Finding{
+		r.add(p.pod, finding.Finding{
 			Rule: finding.SourceTag, Severity: severity, Subject: p.ran.Subject(),
 			Message: fmt.Sprintf("%s runs %s, which is %s of the Pods: %s", p.ran.Use, tag, strings.Join(told, " and "), why),
 			Advice:  "give each build a tag of its own, pin it by digest, and roll the workload out again",

@@ -76,19 +76,19 @@ func found(t *testing.T, archive *txtar.Archive) string {
 	t.Helper()
 	var sources v1alpha1.Sources
 	repo := fstest.MapFS{}
-	objects := map[string][]object.Object{}
+	objects := map[string][]object.Packed{}
 	for _, f := range archive.Files {
 		switch name, ok := strings.CutPrefix(f.Name, "repo/"); {
 		case ok:
 			repo[name] = &fstest.MapFile{Data: f.Data}
 		case strings.HasPrefix(f.Name, "Secret/") || strings.HasPrefix(f.Name, "ConfigMap/"):
-			objects["live.yaml"] = append(objects["live.yaml"], record(t, f.Name, f.Data))
+			objects["live.yaml"] = append(objects["live.yaml"], new(object.Packer).Pack(record(t, f.Name, f.Data)))
 		case f.Name == "sources":
 			if err := yaml.UnmarshalStrict(f.Data, &sources); err != nil {
 				t.Fatal(err)
 			}
 		case strings.HasSuffix(f.Name, ".yaml"):
-			objects[f.Name] = append(objects[f.Name], decode(t, f.Name, string(f.Data))...)
+			objects[f.Name] = append(objects[f.Name], object.PackAll(decode(t, f.Name, string(f.Data)))...)
 		}
 	}
 	charts, err := helm.Charts(repo)
@@ -100,7 +100,7 @@ func found(t *testing.T, archive *txtar.Archive) string {
 }
 
 // judge asks everything that a Policy can say.
-func judge(p *Policy, repo fstest.MapFS, objects map[string][]object.Object) string {
+func judge(p *Policy, repo fstest.MapFS, objects map[string][]object.Packed) string {
 	var declared, live []finding.Finding
 	var unjudged []finding.Unjudged
 	var err error // of files that could not be read

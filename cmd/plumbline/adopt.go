@@ -241,7 +241,7 @@ func (a *adoption) judge(ctx context.Context, refused []error) ([]error, error) 
 	}
 	options := a.pass.Assess
 	options.Past = nil
-	assessed, err := assess.All(ctx, objects, a.live, options)
+	assessed, err := assess.All(ctx, object.LooseAll(objects), a.live, options)
 	if ctx.Err() != nil {
 		return nil, errors.Join(ctx.Err(), err)
 	}

@@ -243,7 +243,7 @@ func (d declared) entry() string {
 // pass is the comparison of what is declared, by these rules.
 func (d declared) pass(options assess.Options, rules *audit.Rules) inspect.Pass {
 	return inspect.Pass{
-		Snapshot: d.snapshot, Path: d.path, WorkTree: d.isDir, Objects: d.objects, Err: d.err, Past: d.past,
+		Snapshot: d.snapshot, Path: d.path, WorkTree: d.isDir, Objects: object.LooseAll(d.objects), Err: d.err, Past: d.past,
 		Spec: d.baseline.Spec, Assess: options, Audit: rules, At: now(),
 	}
 }

@@ -158,8 +158,12 @@ func (k *known) list(ctx context.Context, c *cluster.Cluster, kind, labels strin
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	object.Sort(listed.Objects)
-	return listed.Objects, listed.Err
+	var objects []object.Object
+	for _, o := range listed.Objects {
+		objects = append(objects, o.Object())
+	}
+	object.Sort(objects)
+	return objects, listed.Err
 }
 
 // into reads an object as its type.
@@ -193,7 +197,7 @@ func (k *known) listen(ctx context.Context, c *cluster.Cluster) {
 	var last time.Time
 	for _, listed := range c.List(ctx, listings) {
 		for _, o := range listed.Objects {
-			if at := signOfLife(o); at.After(last) {
+			if at := signOfLife(o.Object()); at.After(last) {
 				last = at
 			}
 		}

@@ -5,6 +5,7 @@ import (
 
 	"plumbline.dev/plumbline/gitsource"
 	"plumbline.dev/plumbline/history"
+	"plumbline.dev/plumbline/object"
 	"plumbline.dev/plumbline/render"
 )
 
@@ -15,7 +16,7 @@ func (o declaredOptions) past(d declared, rendered render.Result, remote gitsour
 	if o.lag == 0 {
 		return nil
 	}
-	h := &history.History{Snapshot: d.snapshot, Dir: d.path, Result: rendered, Err: d.err, Commits: o.lag}
+	h := &history.History{Snapshot: d.snapshot, Dir: d.path, Objects: object.LooseAll(rendered.Objects), Read: rendered.Read, Err: d.err, Commits: o.lag}
 	if remote.URL != "" {
 		remote.Depth = o.lag + 1
 		h.Deepen = func(ctx context.Context, s *gitsource.Snapshot) (*gitsource.Snapshot, error) {

@@ -205,7 +205,7 @@ func (u *undoing) remove(ctx context.Context, c *cluster.Cluster, f finding.Find
 
 // restore plans to put an object back.
 func (o *revertOptions) restore(u *undoing, pass *inspect.Pass, a assess.Assessment) {
-	c := reverter.Case{Declared: a.Declared, Live: a.Live, Type: a.Type, Options: pass.Assess.Compare}
+	c := reverter.Case{Declared: a.Declared.Object(), Live: a.Live, Type: a.Type, Options: pass.Assess.Compare}
 	var findings []finding.Finding
 	for _, f := range a.Findings {
 		if o.wants(f) && reverter.Undoes(f.Rule, o.rollOut) {

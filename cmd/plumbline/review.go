@@ -142,9 +142,9 @@ func (o diffOptions) reviewed(ctx context.Context, progress *progress, d declare
 	if err != nil {
 		return report.Report{}, err
 	}
-	change := review.Change{Before: b.objects, After: pass.Objects, Types: types}
+	change := review.Change{Before: b.objects, After: d.objects, Types: types}
 	if pass.Err != nil { // what could not be rendered is not to pass for deleted
-		change.Before = b.among(pass.Objects)
+		change.Before = b.among(d.objects)
 	}
 	r, err := o.deployed(ctx, progress, b, pass, change)
 	none := errors.Is(err, errNoKubeconfig) && os.Getenv("KUBECONFIG") == "" && *o.kube.KubeConfig == ""
@@ -207,7 +207,7 @@ func (o diffOptions) deployed(ctx context.Context, progress *progress, b before,
 	if b.past != nil {
 		options.Past = b.past.All(ctx)
 	}
-	assessments, err := assess.All(ctx, concerned(change, r.Findings), live, options)
+	assessments, err := assess.All(ctx, object.LooseAll(concerned(change, r.Findings)), live, options)
 	if ctx.Err() != nil {
 		return r, ctx.Err()
 	}

@@ -110,7 +110,7 @@ func TestNewest(t *testing.T) {
 	}
 	other := object.Object{ID: object.ID{Kind: "Secret", Namespace: "b", Name: "sh.helm.release.v1.opaque.v1"}, Content: map[string]any{"type": "Opaque"}}
 	var got []string
-	for _, o := range Newest(append(objects, other)) {
+	for _, o := range Newest(object.PackAll(append(objects, other))) {
 		got = append(got, o.ID.String())
 	}
 	want := "Secret a/sh.helm.release.v1.web.v1.v2, Secret a/sh.helm.release.v1.web.v10, ConfigMap b/sh.helm.release.v1.web.v2, Secret b/sh.helm.release.v1.web.v1"

@@ -46,13 +46,13 @@ const (
 
 // IsRecord says whether an object is a Secret or ConfigMap in which Helm keeps a
 // release, as far as its name and labels tell.
-func IsRecord(o object.Object) bool {
+func IsRecord(o object.Packed) bool {
 	_, _, ok := revision(o)
 	return ok
 }
 
 // revision reads the release's name and revision in the name of a record.
-func revision(o object.Object) (release string, revision int, ok bool) {
+func revision(o object.Packed) (release string, revision int, ok bool) {
 	if o.ID.Group != "" || o.ID.Kind != "Secret" && o.ID.Kind != "ConfigMap" {
 		return "", 0, false
 	}
@@ -65,17 +65,19 @@ func revision(o object.Object) (release string, revision int, ok bool) {
 	if err != nil || revision < 1 {
 		return "", 0, false
 	}
-	if o.ID.Kind == "Secret" && o.Content["type"] != nil && o.Content["type"] != secretType {
-		return "", 0, false
+	if o.ID.Kind == "Secret" {
+		if kind := o.Object().Content["type"]; kind != nil && kind != secretType {
+			return "", 0, false
+		}
 	}
 	return rest[:i], revision, true
 }
 
 // Newest returns, of all objects, the records of each release's newest revision, one
 // for each namespace, kind and name, sorted.
-func Newest(objects []object.Object) []object.Object {
+func Newest(objects []object.Packed) []object.Packed {
 	type key struct{ kind, namespace, name string }
-	newest := map[key]object.Object{}
+	newest := map[key]object.Packed{}
 	revisions := map[key]int{}
 	for _, o := range objects {
 		name, revision, ok := revision(o)
@@ -84,11 +86,11 @@ func Newest(objects []object.Object) []object.Object {
 			newest[k], revisions[k] = o, revision
 		}
 	}
-	var all []object.Object
+	var all []object.Packed
 	for _, o := range newest {
 		all = append(all, o)
 	}
-	object.Sort(all)
+	slices.SortFunc(all, func(a, b object.Packed) int { return a.ID.Compare(b.ID) })
 	return all
 }
 
@@ -136,7 +138,7 @@ func Decode(o object.Object) (Release, error) {
 // check refuses a record that Helm has not written: whoever may write Secrets can
 // write anything into one, and names are shown.
 func (r record) check(o object.Object) error {
-	if name, revision, ok := revision(o); ok && (r.Name != name || r.Version != revision) {
+	if name, revision, ok := revision(object.Loose(o)); ok && (r.Name != name || r.Version != revision) {
 		return errors.New("it is of another release, or of another revision, than its name says")
 	}
 	for _, text := range []string{r.Name, r.Chart.Metadata.Name} {

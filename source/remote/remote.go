@@ -36,6 +36,9 @@ type Reference struct {
 	Position object.Position
 }
 
+// Takes tells whether objects of an ID's kind may have references.
+func Takes(id object.ID) bool { return kinds[kind{id.Group, id.Kind}] != nil }
+
 // Of returns the references of an object of Flux, Argo CD, k3s or Fleet; none of any
 // other.
 func Of(o object.Object) []Reference {

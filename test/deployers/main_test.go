@@ -177,7 +177,7 @@ func (s shop) assess(t *testing.T, version int) []assess.Assessment {
 	if err != nil {
 		t.Fatal(err)
 	}
-	assessments, err := assess.All(t.Context(), declared, c, assess.Options{Namespace: s.namespace, Compare: s.options})
+	assessments, err := assess.All(t.Context(), object.LooseAll(declared), c, assess.Options{Namespace: s.namespace, Compare: s.options})
 	if err != nil {
 		t.Fatal(err)
 	}

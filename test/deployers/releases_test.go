@@ -75,7 +75,7 @@ func releases(t *testing.T, live []object.Object, own []sourcehelm.Chart, read s
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, unjudged := p.Releases(live)
+	found, unjudged := p.Releases(object.LooseAll(live))
 	if len(unjudged) > 0 {
 		t.Errorf("unjudged: %v", unjudged)
 	}

@@ -88,7 +88,9 @@ func (w *watch) live(t testing.TB) []object.Object {
 		if l.Err != nil {
 			t.Fatalf("%s: %v", l.Listing, l.Err)
 		}
-		all = append(all, l.Objects...)
+		for _, o := range l.Objects {
+			all = append(all, o.Object())
+		}
 	}
 	return all
 }
@@ -101,7 +103,7 @@ func (w *watch) find(t testing.TB) rogue.Result {
 		t.Fatal(err)
 	}
 	return policy.Find(rogue.World{
-		Declared: slices.Collect(maps.Values(w.declared)), Live: w.live(t),
+		Declared: object.LooseAll(slices.Collect(maps.Values(w.declared))), Live: object.PackAll(w.live(t)),
 		Mutated: func(id object.ID) bool { return w.mutated && id.Kind == "Pod" },
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -76,12 +77,9 @@ func (f *front) config() *rest.Config {
 // newView returns a view of a new mirror.
 func newView(t *testing.T, config *rest.Config, changed func(...object.ID)) *mirror.View {
 	t.Helper()
-	m, err := mirror.New(t.Context(), func(ctx context.Context) (*cluster.Cluster, error) {
+	m := mirror.New(t.Context(), func(ctx context.Context) (*cluster.Cluster, error) {
 		return cluster.Connect(ctx, config, cluster.Options{})
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	view := m.View(changed)
 	t.Cleanup(view.Close)
 	return view
@@ -148,13 +146,13 @@ func same(ctx context.Context, t *testing.T, v *mirror.View, c *cluster.Cluster)
 		if have[i].Err != nil || want[i].Err != nil {
 			return errors.Join(have[i].Err, want[i].Err)
 		}
-		object.Sort(want[i].Objects)
+		slices.SortFunc(want[i].Objects, object.Packed.Compare)
 		if len(have[i].Objects) != len(want[i].Objects) {
 			return fmt.Errorf("%s: the mirror has %d, the server %d", asked[i], len(have[i].Objects), len(want[i].Objects))
 		}
 		for j, o := range want[i].Objects {
 			got := have[i].Objects[j]
-			if mirrored, served := essential(got), essential(o); got.ID != o.ID || !reflect.DeepEqual(mirrored, served) {
+			if mirrored, served := essential(got.Object()), essential(o.Object()); got.ID != o.ID || !reflect.DeepEqual(mirrored, served) {
 				return fmt.Errorf("%s: the mirror has\n%v\nthe server\n%v", o.ID, mirrored, served)
 			}
 		}

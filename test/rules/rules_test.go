@@ -140,7 +140,7 @@ func objects(t *testing.T, rule finding.Rule, text string) []object.Object {
 type example struct {
 	finding.Help
 	spec      v1alpha1.BaselineSpec
-	git, live []object.Object
+	git, live []object.Packed
 }
 
 // plugs say how examples are put to the test, by a rule or by its group: those about
@@ -195,7 +195,7 @@ var plugs = map[string]func(*testing.T, example) []finding.Finding{
 // fought puts what differs back, and finds it as before each time.
 func fought(_ *testing.T, e example) []finding.Finding {
 	var fights reverter.Fights
-	f := finding.Finding{Rule: finding.DriftModified, Object: e.git[0].ID, Changes: differ.Compare(e.git[0], e.live[0], differ.Type{}, differ.Options{}).Changes}
+	f := finding.Finding{Rule: finding.DriftModified, Object: e.git[0].ID, Changes: differ.Compare(e.git[0].Object(), e.live[0].Object(), differ.Type{}, differ.Options{}).Changes}
 	for range 4 {
 		fights.Undone(f.Object, fights.Left(f, time.Time{}), time.Time{})
 	}
@@ -248,7 +248,7 @@ func TestExamplesTrigger(t *testing.T) {
 			continue
 		}
 		t.Run(string(h.Rule), func(t *testing.T) {
-			found := plug(t, example{h, baseline(t, h.Rule, h.Example.Baseline), objects(t, h.Rule, h.Example.Git), objects(t, h.Rule, h.Example.Live)})
+			found := plug(t, example{h, baseline(t, h.Rule, h.Example.Baseline), object.LooseAll(objects(t, h.Rule, h.Example.Git)), object.LooseAll(objects(t, h.Rule, h.Example.Live))})
 			if !slices.ContainsFunc(found, func(f finding.Finding) bool { return f.Rule == h.Rule }) {
 				t.Errorf("the example is not found; found is: %+v", found)
 			}
