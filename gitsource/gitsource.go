@@ -25,7 +25,6 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/storer"
-	"github.com/go-git/go-git/v5/storage/memory"
 )
 
 // Head is what a ref stands for at this moment.
@@ -153,7 +152,7 @@ func obtain(ctx context.Context, c *connection, opts Options) (obtained, error) 
 
 func receive(ctx context.Context, c *connection, opts Options) (obtained, error) {
 	f := &fetch{
-		store:  memory.NewStorage(),
+		store:  newStore(),
 		limits: opts.Limits.withDefaults(),
 		opts:   opts,
 		lost:   map[plumbing.Hash]int64{},

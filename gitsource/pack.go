@@ -245,10 +245,5 @@ func objectBytes(store storer.EncodedObjectStorer, h plumbing.Hash) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	r, err := o.Reader()
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	return io.ReadAll(r)
+	return read(o)
 }
