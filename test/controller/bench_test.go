@@ -71,16 +71,17 @@ func BenchmarkController(b *testing.B) {
 	b.ReportMetric(float64(pushed[len(pushed)-1].Milliseconds()), "max-commit-ms")
 	b.ReportMetric(compared, "compared/commit")
 	<-time.After(5 * time.Second)
-	go w.profile(b, "profile?seconds=10")
+	go w.profile(b, "profile?seconds=10", "tampered")
 	latencies := w.tamper(b, cluster)
 	b.ReportMetric(float64(latencies[len(latencies)/2].Milliseconds()), "p50-ms")
 	b.ReportMetric(float64(latencies[len(latencies)*99/100].Milliseconds()), "p99-ms")
 	b.ReportMetric(float64(latencies[len(latencies)-1].Milliseconds()), "max-ms")
 
 	<-time.After(10 * time.Second)
-	w.profile(b, "heap?gc=1")
-	w.profile(b, "allocs")
+	w.profile(b, "heap?gc=1", "heap")
+	w.profile(b, "allocs", "allocs")
 	before, cpu := len(w.requests()), w.cpu(b)
+	go w.profile(b, fmt.Sprintf("profile?seconds=%.0f", quiet.Seconds()*.8), "quiet")
 	statuses := cluster.restless(b, *quiet)
 	b.ReportMetric(100*(w.cpu(b)-cpu).Seconds()/quiet.Seconds(), "%cpu-quiet")
 	asked := 0
@@ -92,6 +93,7 @@ func BenchmarkController(b *testing.B) {
 	b.ReportMetric(float64(asked), "requests-quiet")
 	b.ReportMetric(float64(statuses)/quiet.Seconds(), "statuses/s")
 	b.ReportMetric(w.memory(b, "VmRSS"), "MB")
+	b.ReportMetric(w.memory(b, "RssAnon"), "MB-anonymous")
 	b.ReportMetric(w.memory(b, "VmHWM"), "MB-peak")
 	b.ReportMetric(0, "ns/op")
 	for _, l := range latencies[max(0, len(latencies)-10):] {
@@ -282,19 +284,18 @@ func (c client) restless(t testing.TB, long time.Duration) int {
 	return n
 }
 
-// profile keeps one of the controller's profiles, where somebody wants them.
-func (w *world) profile(t testing.TB, name string) {
+// profile keeps one of the controller's profiles in a file, where somebody wants them.
+func (w *world) profile(t testing.TB, what, name string) {
 	t.Helper()
 	if *profiles == "" {
 		return
 	}
-	answer, err := http.Get("http://" + w.profileAt + "/debug/pprof/" + name)
+	answer, err := http.Get("http://" + w.profileAt + "/debug/pprof/" + what)
 	if err != nil {
 		t.Error(err)
 		return
 	}
 	defer answer.Body.Close()
-	name, _, _ = strings.Cut(name, "?")
 	file, err := os.Create(filepath.Join(*profiles, name))
 	if err != nil {
 		t.Error(err)
