@@ -88,6 +88,7 @@ func BenchmarkController(b *testing.B) {
 	for _, r := range w.requests()[before:] {
 		if r.Verb != "watch" && r.ObjectRef.Resource != "leases" {
 			asked++
+			b.Logf("asked: %s %s", r.Verb, r.RequestURI)
 		}
 	}
 	b.ReportMetric(float64(asked), "requests-quiet")
