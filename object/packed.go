@@ -70,18 +70,21 @@ func (p *Packer) Repacked(id ID, text []byte) Packed {
 // goroutine.
 type Packers struct{ kinds map[place]*Packer }
 
-// PackAll packs objects, those of a kind together.
-func (p *Packers) PackAll(objects []Object) []Packed {
+// Pack packs an object as others of its kind.
+func (p *Packers) Pack(o Object) Packed {
 	if p.kinds == nil {
 		p.kinds = map[place]*Packer{}
 	}
-	return each(objects, func(o Object) Packed {
-		of := place{group: o.ID.Group, kind: o.ID.Kind}
-		if p.kinds[of] == nil {
-			p.kinds[of] = &Packer{}
-		}
-		return p.kinds[of].Pack(o)
-	})
+	of := place{group: o.ID.Group, kind: o.ID.Kind}
+	if p.kinds[of] == nil {
+		p.kinds[of] = &Packer{}
+	}
+	return p.kinds[of].Pack(o)
+}
+
+// PackAll packs objects, those of a kind together.
+func (p *Packers) PackAll(objects []Object) []Packed {
+	return each(objects, p.Pack)
 }
 
 // PackAll is that of new Packers.
@@ -140,6 +143,9 @@ func (d *textDecoder) unpack(packed []byte, like *s2.Dict) bool {
 }
 
 // Bare returns the object without its content.
+func (o Object) Bare() Object { return Object{ID: o.ID, Origin: o.Origin} }
+
+// Bare is Object's, without opening it.
 func (p Packed) Bare() Object { return Object{ID: p.ID, Origin: p.Origin} }
 
 // Same tells whether another has just the same content, as far as that shows without

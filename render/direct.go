@@ -16,23 +16,23 @@ import (
 
 // renderKustomization renders a directory that has a kustomization: without
 // kustomize where that makes no difference, which is 20 times as fast.
-func renderKustomization(src *source, dir string) (Result, error) {
+func renderKustomization(src *source, dir string) (rendered, error) {
 	t := scan(src, dir)
 	if !t.fatal {
 		t.bound()
 	}
 	if err := src.expired(); err != nil {
-		return Result{}, object.At(dir, 0, err)
+		return rendered{}, object.At(dir, 0, err)
 	}
 	if t.fatal {
-		return Result{}, joined(t.errs)
+		return rendered{}, joined(t.errs)
 	}
 	if t.direct() {
 		objects, errs := unique(t.concatenate(t.root), true)
-		return Result{Objects: objects, Direct: true}, joined(append(t.errs, errs...))
+		return rendered{objects: src.packAll(objects), direct: true}, joined(append(t.errs, errs...))
 	}
 	objects, err := t.build()
-	return Result{Objects: objects}, joined(append(t.errs, err))
+	return rendered{objects: src.packAll(objects)}, joined(append(t.errs, err))
 }
 
 // direct says whether the tree only lists resources, in files of which Decode
@@ -104,11 +104,12 @@ func (t *tree) bound() {
 
 // unique returns the first object of each identity, and an error for each
 // further one. To kustomize, no namespace and "default" are the same.
-func unique(objects []object.Object, kustomized bool) ([]object.Object, []error) {
+func unique[O interface{ Bare() object.Object }](objects []O, kustomized bool) ([]O, []error) {
 	first := make(map[object.ID]object.Object, len(objects))
-	kept := make([]object.Object, 0, len(objects))
+	kept := make([]O, 0, len(objects))
 	var errs []error
-	for _, o := range objects {
+	for _, whole := range objects {
+		o := whole.Bare()
 		id := o.ID
 		id.Version = ""
 		if kustomized && id.Namespace == "default" {
@@ -119,30 +120,30 @@ func unique(objects []object.Object, kustomized bool) ([]object.Object, []error)
 			continue
 		}
 		first[id] = o
-		kept = append(kept, o)
+		kept = append(kept, whole)
 	}
 	return kept, errs
 }
 
 // renderPlain renders a directory without a kustomization. Kustomizations below
 // it are built; everything else is read as it is.
-func renderPlain(src *source, dir string, entries []fs.DirEntry) (Result, error) {
+func renderPlain(src *source, dir string, entries []fs.DirEntry) (rendered, error) {
 	p := plain{src: src, direct: true}
 	p.directory(dir, entries)
 	objects, errs := unique(p.objects, false)
 	if len(objects) > src.options.MaxObjects {
-		return Result{}, object.At(dir, 0, fmt.Errorf("declares more than %d objects", src.options.MaxObjects))
+		return rendered{}, object.At(dir, 0, fmt.Errorf("declares more than %d objects", src.options.MaxObjects))
 	}
 	if len(objects) == 0 && len(p.errs) == 0 {
 		errs = append(errs, object.At(dir, 0, ErrEmpty))
 	}
-	return Result{Objects: objects, Direct: p.direct}, joined(append(p.errs, errs...))
+	return rendered{objects: objects, direct: p.direct}, joined(append(p.errs, errs...))
 }
 
 // plain gathers what the files of directories declare.
 type plain struct {
 	src     *source
-	objects []object.Object
+	objects []object.Packed
 	errs    []error
 	direct  bool
 	full    bool // a bound was met, so that further errors would say the same
@@ -175,8 +176,8 @@ func (p *plain) below(dir string) {
 		return
 	}
 	result, err := renderKustomization(p.src, dir)
-	p.objects = append(p.objects, result.Objects...)
-	p.direct = p.direct && result.Direct
+	p.objects = append(p.objects, result.objects...)
+	p.direct = p.direct && result.direct
 	if err != nil {
 		p.errs = append(p.errs, err)
 	}
@@ -190,7 +191,7 @@ func (p *plain) file(name string) {
 		return
 	}
 	f := decodePlain(name, data)
-	p.objects = append(p.objects, f.objects...)
+	p.objects = append(p.objects, p.src.packAll(f.objects)...)
 	if f.err != nil {
 		p.errs = append(p.errs, f.err)
 	}

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"time"
 
 	"plumbline.dev/plumbline/object"
@@ -82,25 +83,42 @@ type Result struct {
 // line where these are known. A caller that judges absence must therefore look
 // at the error first.
 func Render(ctx context.Context, fsys fs.FS, dir string, o Options) (Result, error) {
+	r, err := render(ctx, fsys, dir, o, object.Loose)
+	result := Result{Read: r.read, Direct: r.direct, Objects: make([]object.Object, len(r.objects))}
+	for i, p := range r.objects {
+		result.Objects[i] = p.Object()
+	}
+	return result, err
+}
+
+// rendered is a Result, with its objects packed by whoever wanted it.
+type rendered struct {
+	objects []object.Packed
+	read    []string
+	direct  bool
+}
+
+func render(ctx context.Context, fsys fs.FS, dir string, o Options, pack func(object.Object) object.Packed) (rendered, error) {
 	if err := o.Validate(); err != nil {
-		return Result{}, err
+		return rendered{}, err
 	}
 	o = o.withDefaults()
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	dir, err := cleanDir(dir)
 	if err != nil {
-		return Result{}, err
+		return rendered{}, err
 	}
 	src := newSource(ctx, fsys, o)
-	var result Result
+	src.pack = pack
+	var result rendered
 	err = recovered(func() error {
 		var err error
 		result, err = renderDir(src, dir)
 		return err
 	})
-	object.Sort(result.Objects)
-	result.Read = src.dependencies()
+	slices.SortStableFunc(result.objects, object.Packed.Compare)
+	result.read = src.dependencies()
 	return result, err
 }
 
@@ -113,10 +131,10 @@ func cleanDir(dir string) (string, error) {
 }
 
 // renderDir renders a directory by what it holds.
-func renderDir(src *source, dir string) (Result, error) {
+func renderDir(src *source, dir string) (rendered, error) {
 	entries, err := src.readDir(dir)
 	if err != nil {
-		return Result{}, object.At(dir, 0, err)
+		return rendered{}, object.At(dir, 0, err)
 	}
 	if len(kustomizationFiles(entries)) > 0 {
 		return renderKustomization(src, dir)

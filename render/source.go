@@ -13,6 +13,8 @@ import (
 	"sync"
 
 	"sigs.k8s.io/kustomize/api/konfig"
+
+	"plumbline.dev/plumbline/object"
 )
 
 // source is the snapshot as one rendering sees it: bounded, cached, and
@@ -21,6 +23,7 @@ type source struct {
 	ctx     context.Context //nolint:containedctx // kustomize's file system interface takes none
 	fsys    fs.FS
 	options Options
+	pack    func(object.Object) object.Packed // as soon as an object is made
 
 	mu    sync.Mutex // kustomize may still read after a timeout
 	files map[string]content
@@ -31,6 +34,15 @@ type source struct {
 type content struct {
 	data []byte
 	err  error
+}
+
+// packAll packs what a file or a kustomization declares.
+func (s *source) packAll(objects []object.Object) []object.Packed {
+	all := make([]object.Packed, len(objects))
+	for i, o := range objects {
+		all[i] = s.pack(o)
+	}
+	return all
 }
 
 func newSource(ctx context.Context, fsys fs.FS, o Options) *source {

@@ -37,33 +37,34 @@ func Update(ctx context.Context, last *Rendering, t Trees, dir string, o Options
 			return last, nil
 		}
 	}
-	result, err := Render(ctx, t.FS(), dir, o)
-	if err != nil {
-		return result.rendering(last, dir, o), err
+	now := &Rendering{dir: dir, options: o}
+	pack := object.Loose
+	if o.Pack {
+		now.packers = last.packing()
+		pack = now.packers.Pack
 	}
-	return result.rendering(last, dir, o).from(t), nil
+	result, err := render(ctx, t.FS(), dir, o, pack)
+	now.Objects, now.Read = result.objects, result.read
+	if err != nil {
+		return now, err
+	}
+	return now.from(t), nil
 }
 
 // Remember returns, for Update, what Render made of the directory dir of t without an
-// error: its objects, and what it has read. Of a file system without hashes, such as a directory on disk,
-// nothing can be remembered: it is rendered every time.
+// error: its objects, and what it has read. Of a file system without hashes, such as a
+// directory on disk, nothing can be remembered: it is rendered every time.
 func Remember(objects []object.Packed, read []string, t Trees, dir string, o Options) *Rendering {
 	r := &Rendering{Objects: objects, Read: read, dir: dir, options: o}
 	return r.from(t)
 }
 
-// rendering is what follows the last one.
-func (r Result) rendering(last *Rendering, dir string, o Options) *Rendering {
-	now := &Rendering{Read: r.Read, dir: dir, options: o}
-	if !o.Pack {
-		now.Objects = object.LooseAll(r.Objects)
-		return now
+// packing are the Packers of what follows a rendering.
+func (r *Rendering) packing() *object.Packers {
+	if r == nil || r.packers == nil {
+		return &object.Packers{}
 	}
-	if now.packers = new(object.Packers); last != nil && last.packers != nil {
-		now.packers = last.packers
-	}
-	now.Objects = now.packers.PackAll(r.Objects)
-	return now
+	return r.packers
 }
 
 // from notes the hashes of what it was made from.
