@@ -61,7 +61,11 @@ func complete(c *cobra.Command, f *pflag.FlagSet, kube *genericclioptions.Config
 func inDirectory(c *cobra.Command, dir *string, done string, run func(context.Context) (int, error)) {
 	c.Args = func(c *cobra.Command, args []string) error {
 		if len(args) > 1 {
-			return misuse(c, fmt.Errorf("one directory is %s at a time, and %d are given", done, len(args)))
+			hint := ""
+			if c.Flags().Lookup("object") != nil {
+				hint = " (objects are named with --object)"
+			}
+			return misuse(c, fmt.Errorf("one directory is %s at a time, and %d are given%s", done, len(args), hint))
 		}
 		return nil
 	}
