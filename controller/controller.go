@@ -17,15 +17,16 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
-	ctrlmanager "sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -54,6 +55,9 @@ type Options struct {
 	MetricsAddress, ProbeAddress string
 	// WebhookAddress is where it takes pushes from forges; "0" and empty take none.
 	WebhookAddress string
+	// WebhookHost is where other controllers reach that address, to pass on pushes to the one
+	// that acts; empty where there are none.
+	WebhookHost string
 	// ProfileAddress is where it serves /debug/pprof; "0" and empty serve nothing.
 	ProfileAddress string
 	// CacheDir keeps schemas and answers of registries between runs; empty keeps none.
@@ -72,7 +76,7 @@ func Run(ctx context.Context, config *rest.Config, o Options) error {
 	log := logr.FromSlogHandler(o.Log.Handler())
 	ctrl.SetLogger(log)
 	scheme := runtime.NewScheme()
-	if err := errors.Join(corev1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(corev1.AddToScheme(scheme), coordinationv1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return err
 	}
 	within := shutdownWithin
@@ -85,6 +89,7 @@ func Run(ctx context.Context, config *rest.Config, o Options) error {
 		LeaderElection:                o.LeaderElection,
 		LeaderElectionID:              leaseName(o.Selector),
 		LeaderElectionNamespace:       o.LeaseNamespace,
+		LeaderElectionLabels:          reachedAt(o.WebhookHost, o.WebhookAddress),
 		LeaderElectionReleaseOnCancel: true, // so that another takes over at once
 		GracefulShutdownTimeout:       &within,
 	}
@@ -116,9 +121,11 @@ func Run(ctx context.Context, config *rest.Config, o Options) error {
 		return fmt.Errorf("starting the controller: %w", err)
 	}
 	if o.WebhookAddress != "" && o.WebhookAddress != "0" {
-		hooks := &webhooks{baselines: manager.GetClient(), secrets: manager.GetAPIReader(), hurry: r.hurry}
-		serve := ctrlmanager.RunnableFunc(func(ctx context.Context) error { return hooks.serve(ctx, o.WebhookAddress) })
-		if err := manager.Add(serve); err != nil { // which only the one that acts does
+		hooks := &webhooks{
+			address: o.WebhookAddress, baselines: manager.GetClient(), secrets: manager.GetAPIReader(), hurry: r.hurry, acts: manager.Elected(),
+			relay: relay{manager.GetAPIReader(), types.NamespacedName{Namespace: leaseNamespace(o.LeaseNamespace), Name: options.LeaderElectionID}, &http.Transport{}},
+		}
+		if err := manager.Add(hooks); err != nil {
 			return fmt.Errorf("starting the controller: %w", err)
 		}
 	}

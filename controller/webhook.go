@@ -34,21 +34,25 @@ const (
 // webhooks takes from forges, at /hooks/NAMESPACE/NAME, that a Baseline's repository has
 // news. What they say of the news is not looked at: the repository is asked.
 type webhooks struct {
+	address   string
 	baselines client.Reader // which asks nobody: whoever reaches the port may name any
 	secrets   client.Reader
 	// hurry has a Baseline's repository be asked now.
 	hurry func(types.NamespacedName)
+	// acts is closed once this controller does; until then pushes are relayed.
+	acts  <-chan struct{}
+	relay relay
 
 	mu   sync.Mutex
 	seen map[[sha256.Size]byte]bool
 }
 
-// serve answers until ctx ends.
-func (w *webhooks) serve(ctx context.Context, address string) error {
+// Start serves until ctx ends.
+func (w *webhooks) Start(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.Handle("POST /hooks/{namespace}/{name}", w)
 	server := http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", w.address)
 	if err != nil {
 		return fmt.Errorf("listening for webhooks: %w", err)
 	}
@@ -61,7 +65,8 @@ func (w *webhooks) serve(ctx context.Context, address string) error {
 }
 
 // ServeHTTP answers 202 to a push; 401 to what is not signed with the Baseline's secret,
-// be it that there is no such Baseline; 409 to what was sent before; 413 to what is too large.
+// be it that there is no such Baseline; 409 to what was sent before; 413 to what is too large;
+// 503 where no controller acts.
 func (w *webhooks) ServeHTTP(answer http.ResponseWriter, r *http.Request) {
 	key := types.NamespacedName{Namespace: r.PathValue("namespace"), Name: r.PathValue("name")}
 	body, err := io.ReadAll(http.MaxBytesReader(answer, r.Body, maxPush))
@@ -72,6 +77,8 @@ func (w *webhooks) ServeHTTP(answer http.ResponseWriter, r *http.Request) {
 		http.Error(answer, "the body ends too early", http.StatusBadRequest)
 	case !claimed(r.Header), !signed(r.Header, body, w.secret(r.Context(), key)):
 		http.Error(answer, "not signed with the Baseline's secret: see spec.git.secretRef", http.StatusUnauthorized)
+	case !w.acting():
+		w.relay.pass(answer, r, body)
 	case !w.first(key, r.Header, body):
 		http.Error(answer, "sent before", http.StatusConflict)
 	default:
@@ -79,6 +86,18 @@ func (w *webhooks) ServeHTTP(answer http.ResponseWriter, r *http.Request) {
 		answer.WriteHeader(http.StatusAccepted)
 	}
 }
+
+func (w *webhooks) acting() bool {
+	select {
+	case <-w.acts:
+		return true
+	default:
+		return false
+	}
+}
+
+// NeedLeaderElection is false: every controller takes pushes.
+func (w *webhooks) NeedLeaderElection() bool { return false }
 
 // secret returns what a Baseline's forge signs with; nothing where that is not known.
 func (w *webhooks) secret(ctx context.Context, key types.NamespacedName) []byte {

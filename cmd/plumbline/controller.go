@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
@@ -65,6 +66,7 @@ func newControllerCommand(s streams) *cobra.Command {
 	f.StringVar(&o.MetricsAddress, "metrics-address", ":8080", "`address` to serve /metrics at; 0 serves none")
 	f.StringVar(&o.ProbeAddress, "probe-address", ":8081", "`address` to serve /healthz and /readyz at; 0 serves none")
 	f.StringVar(&o.WebhookAddress, "webhook-address", "0", "`address` to take pushes from GitHub, GitLab, Gitea and Bitbucket at, at /hooks/NAMESPACE/BASELINE; 0 takes none")
+	f.StringVar(&o.WebhookHost, "webhook-host", os.Getenv("POD_IP"), "`host` at which others reach that address, so that one that stands by passes pushes on to the one that acts (default: $POD_IP)")
 	f.StringVar(&o.TraceEndpoint, "otlp-endpoint", "", "`URL` to send traces to, by OTLP over HTTP, such as http://collector:4318/v1/traces (default: $OTEL_EXPORTER_OTLP_ENDPOINT, or none)")
 	f.StringVar(&o.ProfileAddress, "profile-address", "0", "`address` to serve /debug/pprof at; 0 serves none")
 	f.StringVar(&o.level, "log-level", "info", "lowest `level` that is logged: debug, info, warn or error")

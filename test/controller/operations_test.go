@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"plumbline.dev/plumbline/gitsource/gitsourcetest"
 	"plumbline.dev/plumbline/test/testenv"
 )
 
@@ -134,6 +135,49 @@ func TestTakeover(t *testing.T) {
 	}
 	second.kill() // lest it takes the lease that the first lets go
 	first.stopped()
+}
+
+// TestRelay wants a push that reaches a controller that stands by to be taken as if it had
+// reached the one that acts, but for one that nobody signed, and none to go in circles.
+func TestRelay(t *testing.T) {
+	w := prepare(t)
+	w.flags = []string{"--webhook-host", "127.0.0.1"}
+	w.start()
+	w.admin.Kubectl(t, "create", "namespace", "relayed")
+	inNamespace := func(value string) map[string]string {
+		return map[string]string{"a.yaml": strings.Replace(configMap("a", value), "namespace: shop", "namespace: relayed", 1)}
+	}
+	w.deploy(inNamespace("1"))
+	w.admin.Kubectl(t, "-n", system, "create", "secret", "generic", "relayed", "--from-literal=webhook=shared")
+	w.apply("  git: {url: " + w.server.Repo() + ", interval: 10h, secretRef: {name: relayed}}\n  scope: {namespaces: [relayed], kinds: [ConfigMap]}\n  deployer: {managers: [ci-deploy]}\n")
+	w.until("True Compared", "False InSync")
+	standby := w.beside("--webhook-host", "127.0.0.1")
+	standby.isReady()
+	commit := w.repo.Commit(gitsourcetest.Commit{Files: inNamespace("2")})
+	for _, push := range []struct {
+		baseline, what string
+		code           int
+	}{
+		{"shop", "push", http.StatusAccepted}, {"shop", "push", http.StatusConflict}, {"none", "push", http.StatusUnauthorized},
+	} {
+		if code := standby.pushes(push.baseline, push.what); code != push.code {
+			t.Errorf("%q about %s is answered with %d, want %d", push.what, push.baseline, code, push.code)
+		}
+	}
+	if !testenv.Poll(within, func() bool { return w.get().Status.Commit == commit }) {
+		t.Errorf("the commit is not looked at: %+v", w.get())
+	}
+
+	// Where the lease names the wrong one, or none, it is said so, and nothing goes in circles.
+	w.kill()
+	w.admin.Kubectl(t, "-n", system, "label", "--overwrite", "lease", "plumbline", "plumbline.dev/webhook-port="+standby.hooks[strings.LastIndex(standby.hooks, ":")+1:])
+	if code := standby.pushes("shop", "another"); code != http.StatusServiceUnavailable {
+		t.Errorf("a push that nobody can take is answered with %d", code)
+	}
+	if !testenv.Poll(within, func() bool { return standby.pushes("shop", "at last") == http.StatusAccepted }) {
+		t.Error("the one that takes over takes no pushes")
+	}
+	standby.stopped()
 }
 
 // TestReadiness wants a controller that has not read the Baselines not to say that it is
