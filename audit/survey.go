@@ -123,6 +123,12 @@ var (
 	}
 )
 
+// looksAtPolicies tells whether a NetworkPolicy may be one of a quarantine.
+func (r *Rules) looksAtPolicies() bool {
+	kinds := r.spec.Scope.Kinds
+	return r.spec.Quarantine || len(kinds) == 0 || slices.ContainsFunc(kinds, policies[0].id().IsKind)
+}
+
 // needs are the kinds that the rules of the Baseline look into, whatever its scope
 // says of kinds.
 func (r *Rules) needs() map[Kind]bool {
@@ -134,7 +140,7 @@ func (r *Rules) needs() map[Kind]bool {
 	for _, image := range r.spec.Sources.Images {
 		kinds = append(kinds, Kind{image.Group, image.Kind})
 	}
-	if r.spec.Posture.NetworkDefaultDeny || r.spec.Posture.Justification != "" {
+	if r.spec.Posture.NetworkDefaultDeny || r.looksAtPolicies() || r.spec.Posture.Justification != "" {
 		kinds = append(kinds, policies...)
 	}
 	if r.spec.Posture.Groups {

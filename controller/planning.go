@@ -27,7 +27,8 @@ const (
 // plan is what is to be done to an object.
 type plan struct {
 	id     object.ID
-	action string // as people are told of it
+	about  object.ID // the object of the finding, which it may be beside
+	action string    // as people are told of it
 	what   string
 	// changes are undone by it.
 	changes []differ.Change
@@ -52,7 +53,7 @@ func (k *kept) candidates(now time.Time) []finding.Finding {
 	for _, f := range k.last.report.Findings {
 		switch {
 		case k.reverting.seen[f.Object], now.Before(k.reverting.failed[f.Object].until), k.reverting.fights.Truce(f, now):
-		case reverter.Undoes(f.Rule, k.rollsOut()), k.prunes(f):
+		case reverter.Undoes(f.Rule, k.rollsOut()), k.prunes(f), k.quarantines(f):
 			all = append(all, f)
 		}
 	}
@@ -86,7 +87,13 @@ func (k *kept) plan(ctx context.Context, candidates []finding.Finding) []plan {
 	}
 	plans := k.restoreAll(ctx, declared)
 	for _, f := range rogues {
-		if p := k.remove(ctx, f); p != nil {
+		if k.quarantines(f) {
+			for _, p := range k.isolate(ctx, f) {
+				if !slices.ContainsFunc(plans, func(other plan) bool { return other.id == p.id }) { // of several rogues
+					plans = append(plans, p)
+				}
+			}
+		} else if p := k.remove(ctx, f); p != nil {
 			plans = append(plans, *p)
 		}
 	}
@@ -130,7 +137,7 @@ func (k *kept) restore(ctx context.Context, live fresh, a assess.Assessment) *pl
 	}
 	var undo []differ.Change
 	c := reverter.Case{Declared: a.Declared.Object(), Live: a.Live, Type: a.Type, Options: k.pass.Assess.Compare}
-	p := plan{id: a.Declared.ID, action: "restored"}
+	p := plan{id: a.Declared.ID, about: a.Declared.ID, action: "restored"}
 	for _, f := range a.Findings {
 		if reverter.Undoes(f.Rule, k.rollsOut()) {
 			undo = append(undo, v.fights.Left(f, now)...)
@@ -206,7 +213,7 @@ func (k *kept) remove(ctx context.Context, f finding.Finding) *plan {
 	if len(undo) == 0 || answer.Err != nil || !reverter.Removes(f, answer.Object) {
 		return nil
 	}
-	p := plan{id: f.Object, action: "deleted", what: f.Message, changes: undo}
+	p := plan{id: f.Object, about: f.Object, action: "deleted", what: f.Message, changes: undo}
 	if f.Object.IsKind("Pod") {
 		p.action = "evicted"
 	}

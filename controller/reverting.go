@@ -121,6 +121,7 @@ func (v *reverting) saw(changed []object.ID, found []finding.Finding) {
 	}
 	for _, id := range changed {
 		delete(v.seen, id)
+		v.unsettled(id, found)
 		switch {
 		case missing[id]:
 			if v.deleted == nil {

@@ -41,7 +41,7 @@ func (r *reconciler) write(ctx context.Context, b *v1alpha1.Baseline, k *kept) {
 		}
 	}
 	for _, p := range v.plans {
-		delete(v.seen, p.id)
+		delete(v.seen, p.about)
 	}
 	for _, p := range v.plans {
 		if reserved := v.limit.Reserve(); reserved.Delay() > 0 {
@@ -65,25 +65,33 @@ func (r *reconciler) tell(b *v1alpha1.Baseline, k *kept, p plan, err error) {
 	switch {
 	case err == nil:
 		v.fights.Undone(p.id, p.changes, now)
-		delete(v.failed, p.id)
+		delete(v.failed, p.about)
 		delete(v.deleted, p.id)
 		log.Info("reverted", "action", p.action, "what", p.what)
-		r.events.Eventf(reference(p.id), b, corev1.EventTypeNormal, "Reverted", "Revert", "%s: %s", p.action, p.what)
+		r.events.Eventf(reference(p.id), b, corev1.EventTypeNormal, p.reason(), "Revert", "%s: %s", p.action, p.what)
 		r.metrics.reverted(b, p.action)
 	case errors.Is(err, cluster.ErrChanged):
 		v.due = now.Add(settle) // and is looked at anew
 	default:
-		was := v.failed[p.id]
+		was := v.failed[p.about]
 		if v.failed == nil {
 			v.failed = map[object.ID]failure{}
 		}
-		v.failed[p.id] = failure{err: err, times: was.times + 1, until: now.Add(min(tryAgain<<min(was.times, 10), longestTry))}
+		v.failed[p.about] = failure{err: err, times: was.times + 1, until: now.Add(min(tryAgain<<min(was.times, 10), longestTry))}
 		if was.err == nil || was.err.Error() != err.Error() {
 			log.Error("revert failed", "action", p.action, "what", p.what, "error", err)
 			r.events.Eventf(reference(p.id), b, corev1.EventTypeWarning, "RevertFailed", "Revert", "cannot be %s: %s", p.action, message(err))
 		}
 		r.metrics.reverted(b, "failed")
 	}
+}
+
+// reason is that of the Event about what is done.
+func (p plan) reason() string {
+	if p.action == quarantined {
+		return "Quarantined"
+	}
+	return "Reverted"
 }
 
 // reference is an object as an Event names it.

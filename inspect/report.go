@@ -110,6 +110,11 @@ func (p *Pass) WasDeclared(ctx context.Context, id object.ID) bool {
 	return p.ever[object.ID{}] || p.ever[id] || p.ever[anywhere]
 }
 
+// Declares tells whether git declares an object now.
+func (p *Pass) Declares(id object.ID) bool {
+	return slices.ContainsFunc(p.Objects, func(o object.Packed) bool { return IsOne(o.ID, id) })
+}
+
 func withoutVersion(id object.ID) object.ID {
 	id.Version = ""
 	return id

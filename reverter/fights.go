@@ -139,7 +139,7 @@ func (f *Fights) Findings(open []finding.Finding, now time.Time) []finding.Findi
 		switch {
 		case now.Sub(was.last) > calm && !there[key]:
 			delete(f.fields, key)
-		case !was.until.IsZero() && there[key]:
+		case !was.until.IsZero() && (there[key] || there[field{key.object, ""}]): // the field, or all of the object
 			all = append(all, was.finding)
 		}
 	}

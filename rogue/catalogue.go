@@ -7,6 +7,7 @@ import (
 
 	"plumbline.dev/plumbline/differ"
 	"plumbline.dev/plumbline/finding"
+	"plumbline.dev/plumbline/quarantine"
 )
 
 // entry is something that clusters make by themselves. An object is of the cluster's
@@ -77,6 +78,10 @@ func (e entry) covers(j *judge, i *item) bool {
 func anyName(names []string, name string) bool {
 	return slices.ContainsFunc(names, func(p string) bool { return pattern(p).matches(name) })
 }
+
+// isQuarantine tells whether a NetworkPolicy says what that of a quarantine does, to the
+// letter: it denies, and so may be anybody's.
+func isQuarantine(_ *judge, i *item) bool { return quarantine.IsPolicy(i.open()) }
 
 // tampered tells whether somebody has written an object of the cluster's that gives
 // rights, as far as the records tell.

@@ -1,5 +1,7 @@
 package rogue
 
+import "plumbline.dev/plumbline/quarantine"
+
 // passing are kinds that are no configuration, but state that components of a cluster
 // keep in it, reports and requests. Nobody declares them.
 var passing = map[string]bool{
@@ -76,6 +78,7 @@ var catalogue = map[string][]entry{
 		{names: []string{"kubeadm:cluster-admins", "kubeadm:get-nodes", "kubeadm:kubelet-bootstrap", "kubeadm:node-autoapprove-bootstrap",
 			"kubeadm:node-autoapprove-certificate-rotation", "kubeadm:node-proxier", "system:coredns"}},
 	},
+	"NetworkPolicy.networking.k8s.io": {{namespace: "*", names: []string{quarantine.PolicyID("").Name}, fits: isQuarantine}}, // our own
 	"ConfigMap": {
 		{namespace: "*", names: []string{"kube-root-ca.crt"}},
 		{namespace: "*", names: []string{"istio-ca-root-cert"}, labels: map[string]string{"istio.io/config": "true"}},

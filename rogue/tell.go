@@ -8,6 +8,7 @@ import (
 	"plumbline.dev/plumbline/differ"
 	"plumbline.dev/plumbline/finding"
 	"plumbline.dev/plumbline/object"
+	"plumbline.dev/plumbline/quarantine"
 )
 
 // tell is the finding about a rogue and what belongs to it.
@@ -19,6 +20,7 @@ func (j *judge) tell(i *item, children []object.ID) finding.Finding {
 	if by := i.label("app.kubernetes.io/managed-by"); by != "" {
 		message += fmt.Sprintf("; its label app.kubernetes.io/managed-by says %q, which anyone can write", by)
 	}
+	message += j.quarantined(i)
 	severity := cmp.Or(i.doubt.severity, severityOf(i))
 	if i.isEnding() {
 		severity, message = finding.Info, message+"; it is being deleted"
@@ -28,6 +30,22 @@ func (j *judge) tell(i *item, children []object.ID) finding.Finding {
 		Evidence: i.doubt.evidence, Children: children, Message: message,
 		Advice: "declare it in git, delete it, or exempt it in spec.scope.exempt with a reason",
 	}
+}
+
+// quarantined says of a rogue that it is in quarantine, and of what takes the name of
+// Plumbline's own NetworkPolicy that it is none.
+func (j *judge) quarantined(i *item) string {
+	policy := quarantine.PolicyID(i.ID.Namespace)
+	if i.ID.Kind == policy.Kind && i.ID.Group == policy.Group && i.ID.Name == policy.Name {
+		return "; it has the name of Plumbline's own for a quarantine, and says something else than that"
+	}
+	if !quarantine.Has(i.ID) || i.label(quarantine.Label) == "" {
+		return ""
+	}
+	if is, ok := j.byID.Get(policy); ok && quarantine.IsPolicy(is.open()) {
+		return "; it is in quarantine: its Pods are denied what no other NetworkPolicy allows them"
+	}
+	return ""
 }
 
 // author names who wrote an object first, as its records have it, and best who is

@@ -70,6 +70,8 @@ type BaselineList struct {
 // BaselineSpec says what is governed and by which rules.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.prune) || !self.prune || has(self.mode) && self.mode in ['Revert', 'Sync']",message="prune deletes, and mode is Report, which writes nothing: write Revert or Sync"
+// +kubebuilder:validation:XValidation:rule="!has(self.quarantine) || !self.quarantine || has(self.mode) && self.mode in ['Revert', 'Sync']",message="quarantine writes, and mode is Report, which writes nothing: write Revert or Sync"
+// +kubebuilder:validation:XValidation:rule="!has(self.quarantine) || !self.quarantine || !has(self.prune) || !self.prune",message="prune deletes what quarantine keeps: choose one of them"
 type BaselineSpec struct {
 	// Git is where the configuration is declared; it may be left out where a
 	// directory is compared.
@@ -85,6 +87,10 @@ type BaselineSpec struct {
 	// Prune has the controller delete the objects of rogue/object, Pods by eviction, but for
 	// Namespaces, definitions of custom resources and volumes with their claims.
 	Prune bool `json:"prune,omitempty"`
+	// Quarantine has the controller keep the workloads of rogue/object apart instead, by a
+	// NetworkPolicy that denies their Pods all traffic and by taking labels away by which
+	// Services choose them. It does not go with prune.
+	Quarantine bool `json:"quarantine,omitempty"`
 	// ServiceAccountName names a ServiceAccount beside the Baseline with whose rights the
 	// controller writes to what the Baseline governs; with its own where it is empty.
 	// +kubebuilder:validation:MaxLength=253

@@ -80,6 +80,12 @@ func (s BaselineSpec) validateMode(ps *problems) {
 	if s.Prune && (s.Mode == "" || s.Mode == ModeReport) {
 		ps.add("spec.prune", " deletes, and spec.mode is Report, which writes nothing: write mode: Revert or Sync")
 	}
+	if s.Quarantine && (s.Mode == "" || s.Mode == ModeReport) {
+		ps.add("spec.quarantine", " writes, and spec.mode is Report, which writes nothing: write mode: Revert or Sync")
+	}
+	if s.Quarantine && s.Prune {
+		ps.add("spec.quarantine", " keeps what spec.prune deletes: choose one of them")
+	}
 	if name := s.ServiceAccountName; name != "" && len(validation.IsDNS1123Subdomain(name)) > 0 {
 		ps.add("spec.serviceAccountName", " is %q: write the name of a ServiceAccount beside the Baseline, without its namespace", name)
 	}

@@ -21,13 +21,14 @@ import (
 	"plumbline.dev/plumbline/gitsource"
 	"plumbline.dev/plumbline/inspect"
 	"plumbline.dev/plumbline/object"
+	"plumbline.dev/plumbline/quarantine"
 	"plumbline.dev/plumbline/report"
 	"plumbline.dev/plumbline/reverter"
 )
 
 const revertLong = `Undo what "plumbline diff" finds: put back what no commit ever declared; with
 --roll-out also what the deployer has not carried out yet; with --prune delete
-what nobody declared. Of each object nothing is written but the fields that were
+what nobody declared, or with --quarantine keep the workloads among that apart. Of each object nothing is written but the fields that were
 found, and only as long as it is as it was when they were.
 
 What would be written is printed first, and you are asked, unless you say
@@ -53,6 +54,7 @@ type revertOptions struct {
 	diffOptions
 	fingerprints, onlyRules []string
 	rollOut, prune, yes     bool
+	quarantine              bool
 	dryRun                  string
 }
 
@@ -72,6 +74,7 @@ func newRevertCommand(s streams) *cobra.Command {
 	f.StringArrayVar(&o.onlyRules, "rule", nil, "only findings of this `rule` or group of rules, such as drift/added; may be repeated")
 	f.BoolVar(&o.rollOut, "roll-out", false, "also carry out what the deployer has not yet: drift/pending, drift/released, and what new commits declare")
 	f.BoolVar(&o.prune, "prune", false, "also delete the objects of rogue/object, Pods by eviction, but for Namespaces, definitions of custom resources and volumes with their claims; needs -f")
+	f.BoolVar(&o.quarantine, "quarantine", false, "also keep the workloads of rogue/object apart, by a NetworkPolicy that denies their Pods all traffic, and labels that Services choose them by taken away; needs -f")
 	f.StringVar(&o.dryRun, "dry-run", "none", "`how` to leave it at trying: none, client (print only) or server (the API server checks each write and stores nothing)")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
 	complete(c, f, o.kube, map[string][]string{"dry-run": {"none", "client", "server"}})
@@ -130,6 +133,10 @@ func (o *revertOptions) check() error {
 	switch {
 	case !slices.Contains([]string{"none", "client", "server"}, o.dryRun):
 		return fmt.Errorf("--dry-run: %q is not known: use none, client or server", o.dryRun)
+	case o.prune && o.quarantine:
+		return errors.New("--prune deletes what --quarantine keeps: choose one of them")
+	case o.quarantine && o.declared.baseline == "":
+		return errors.New("--quarantine keeps apart what is in a Baseline's scope and nobody declared: name the Baseline with -f")
 	case o.prune && o.declared.baseline == "":
 		return errors.New("--prune deletes what is in a Baseline's scope and nobody declared: name the Baseline with -f")
 	}
@@ -158,12 +165,16 @@ func (o *revertOptions) plan(ctx context.Context, c *cluster.Cluster, pass *insp
 	for _, f := range found.Findings {
 		switch {
 		case !o.wants(f):
-		case o.prune && f.Rule == finding.RogueObject && f.Severity > finding.Info && reverter.Prunes(f.Object):
+		case o.ends(f):
 			if len(found.Errors) > 0 {
-				return u, errors.New("a part of what git declares is not known, and might be what nobody seems to have declared: mend the errors, or leave --prune out")
+				return u, errors.New("a part of what git declares is not known, and might be what nobody seems to have declared: mend the errors, or leave --prune and --quarantine out")
 			}
-			if o.rollOut || !pass.WasDeclared(ctx, f.Object) {
+			switch {
+			case !o.rollOut && pass.WasDeclared(ctx, f.Object): // and is to be deleted by the deployer
+			case o.prune:
 				u.remove(ctx, c, f)
+			default:
+				u.isolate(ctx, c, f, pass.Declares)
 			}
 		case reverter.Undoes(f.Rule, o.rollOut) && !slices.Contains(declared, f.Object):
 			declared = append(declared, f.Object)
@@ -187,6 +198,32 @@ func (o *revertOptions) plan(ctx context.Context, c *cluster.Cluster, pass *insp
 func (o *revertOptions) wants(f finding.Finding) bool {
 	return (len(o.fingerprints) == 0 || slices.Contains(o.fingerprints, f.Fingerprint())) &&
 		(len(o.onlyRules) == 0 || slices.ContainsFunc(o.onlyRules, f.Rule.In))
+}
+
+// ends tells whether a finding is about a rogue that is to be deleted or kept apart.
+func (o *revertOptions) ends(f finding.Finding) bool {
+	return f.Rule == finding.RogueObject && f.Severity > finding.Info && (o.prune && reverter.Prunes(f.Object) || o.quarantine && quarantine.Has(f.Object))
+}
+
+// isolate plans to keep a rogue apart.
+func (u *undoing) isolate(ctx context.Context, c *cluster.Cluster, f finding.Finding, declared func(object.ID) bool) {
+	live := c.Read(ctx, []object.ID{f.Object})[f.Object]
+	if live.Err != nil || !reverter.Removes(f, live.Object) {
+		return
+	}
+	isolations, err := reverter.Quarantine(ctx, live.Object, declared, c)
+	if err != nil {
+		isolations = nil
+		u.writes = append(u.writes, undo{f.Object, func(context.Context, cluster.Writer) error { return err }, "quarantined"})
+	}
+	if len(isolations) > 0 || err != nil {
+		u.findings = append(u.findings, f)
+	}
+	for _, i := range isolations {
+		if !slices.ContainsFunc(u.writes, func(w undo) bool { return w.id == i.Object }) { // the NetworkPolicy of several rogues
+			u.writes = append(u.writes, undo{i.Object, func(ctx context.Context, to cluster.Writer) error { return i.Do(ctx, to) }, i.As})
+		}
+	}
 }
 
 // remove plans to delete a rogue.
@@ -254,7 +291,7 @@ func (o *revertOptions) agreed(s streams, u undoing, c *cluster.Cluster) (bool, 
 		counts[w.as]++
 	}
 	var parts []string
-	for _, as := range []string{"created", "restored", "deleted", "evicted"} {
+	for _, as := range []string{"created", "restored", "deleted", "evicted", "quarantined"} {
 		if n := counts[as]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, as))
 		}

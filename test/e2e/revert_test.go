@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"plumbline.dev/plumbline/test/testenv"
 )
 
 // TestRevertByHand previews, refuses to write unasked, writes what it is told to and
@@ -37,13 +39,15 @@ func TestRevertByHand(t *testing.T) {
 		code int
 		want []string
 	}{
-		"preview":          {[]string{"--dry-run=client"}, 0, []string{"env[name=DEBUG]", "data.more", "ConfigMap by-hand/b", "1 created, 2 restored"}},
-		"try":              {[]string{"--dry-run=server"}, 0, []string{"Deployment.apps by-hand/web restored (server dry run)", "ConfigMap by-hand/b created (server dry run)"}},
-		"no terminal":      {nil, 2, []string{"say --yes"}},
-		"prune of nothing": {[]string{"--prune"}, 2, []string{"name the Baseline with -f"}},
-		"a wrong word":     {[]string{"--dry-run=maybe"}, 2, []string{"use none, client or server"}},
-		"a wrong rule":     {[]string{"--rule", "drift/adde"}, 2, []string{"drift/adde"}},
-		"another finding":  {[]string{"--fingerprint", "0123456789abcdef"}, 0, []string{"nothing to undo"}},
+		"preview":               {[]string{"--dry-run=client"}, 0, []string{"env[name=DEBUG]", "data.more", "ConfigMap by-hand/b", "1 created, 2 restored"}},
+		"try":                   {[]string{"--dry-run=server"}, 0, []string{"Deployment.apps by-hand/web restored (server dry run)", "ConfigMap by-hand/b created (server dry run)"}},
+		"no terminal":           {nil, 2, []string{"say --yes"}},
+		"prune of nothing":      {[]string{"--prune"}, 2, []string{"name the Baseline with -f"}},
+		"quarantine of nothing": {[]string{"--quarantine"}, 2, []string{"name the Baseline with -f"}},
+		"both":                  {[]string{"--quarantine", "--prune"}, 2, []string{"choose one of them"}},
+		"a wrong word":          {[]string{"--dry-run=maybe"}, 2, []string{"use none, client or server"}},
+		"a wrong rule":          {[]string{"--rule", "drift/adde"}, 2, []string{"drift/adde"}},
+		"another finding":       {[]string{"--fingerprint", "0123456789abcdef"}, 0, []string{"nothing to undo"}},
 	} {
 		r := revert(c.args...)
 		for _, want := range c.want {
@@ -76,6 +80,64 @@ func TestRevertByHand(t *testing.T) {
 	clean(t, report, r)
 	if r := revert("--yes", "--prune", "-f", baseline); r.code != 0 || strings.TrimSpace(r.stdout) != "nothing to undo" {
 		t.Errorf("a second time: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
+// TestQuarantineByHand previews what is kept apart, keeps it so, and finds nothing more to do.
+func TestQuarantineByHand(t *testing.T) {
+	t.Parallel()
+	const namespace = "kept-apart"
+	dir := deployed(t, namespace, map[string]string{"web.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: web}, ports: [{port: 80}]}\n"})
+	baseline := filepath.Join(write(t, map[string]string{
+		"baseline.yaml": "apiVersion: plumbline.dev/v1alpha1\nkind: Baseline\nspec:\n  scope: {namespaces: [" + namespace + "]}\n",
+	}), "baseline.yaml")
+	person := env.User(t, "mallory", masters)
+	person.KubectlIn(t, strings.ReplaceAll(webDeployment, "name: web\n", "name: miner\n"), "-n", namespace, "apply", "-f", "-")
+	person.Kubectl(t, "-n", namespace, "run", "miner", "--image=evil.example/miner:1", "--labels=app=web")
+	if !testenv.Poll(time.Minute, func() bool {
+		return strings.Count(person.Kubectl(t, "-n", namespace, "get", "pods", "-o", "name"), "miner") == 2
+	}) {
+		t.Fatal("there are no Pods")
+	}
+	revert := func(more ...string) result {
+		return run(t, admin(t).Kubeconfig, append([]string{"revert", dir, "-n", namespace, "-f", baseline, "--quarantine"}, more...)...)
+	}
+	const quarantined = "plumbline.dev/quarantined"
+	for how, want := range map[string][]string{
+		"--dry-run=client": {"rogue/object", "1 created, 3 quarantined"},
+		"--dry-run=server": {"NetworkPolicy.networking.k8s.io kept-apart/plumbline-quarantine created (server dry run)", "Pod kept-apart/miner quarantined (server dry run)"},
+	} {
+		r := revert(how)
+		for _, text := range want {
+			if !strings.Contains(r.stdout, text) {
+				t.Errorf("%s: %q is missing in\n%s%s", how, text, r.stdout, r.stderr)
+			}
+		}
+		if got := person.Kubectl(t, "-n", namespace, "get", "networkpolicies,pods,deployments", "-l", quarantined, "-o", "name"); r.code != 0 || got != "" {
+			t.Errorf("%s: exit %d, and written is %s", how, r.code, got)
+		}
+	}
+	for range 5 { // while the Deployment's Pods are replaced
+		if r := revert("--yes"); r.code == 0 && strings.TrimSpace(r.stdout) == "nothing to undo" {
+			break
+		}
+	}
+	if got := person.Kubectl(t, "-n", namespace, "get", "pods", "-l", "!"+quarantined, "-o", "name"); got != "" {
+		t.Errorf("not kept apart are %s", got)
+	}
+	if got := person.Kubectl(t, "-n", namespace, "get", "pod", "miner", "-o", "jsonpath={.metadata.labels}"); got != `{"`+quarantined+`":"true"}` {
+		t.Errorf("the Service still chooses a Pod by %s", got)
+	}
+	report, r := diff(t, admin(t).Kubeconfig, dir, "-n", namespace, "-f", baseline)
+	if len(report.Findings) != 2 || strings.Count(r.stdout, "it is in quarantine") != 2 || r.code != 1 {
+		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	person.Kubectl(t, "-n", namespace, "patch", "networkpolicy", "plumbline-quarantine", "--type=merge", "-p", `{"spec":{"egress":[{}]}}`)
+	if report, r := diff(t, admin(t).Kubeconfig, dir, "-n", namespace, "-f", baseline); len(report.Findings) != 3 || strings.Contains(r.stdout, "it is in quarantine") || !strings.Contains(r.stdout, "says something else") {
+		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if r := revert("--yes"); r.code != 0 || !strings.Contains(r.stdout, "plumbline-quarantine restored") {
+		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
 }
 

@@ -107,12 +107,24 @@ var (
 	anyField   = regexp.MustCompile(`^has\(self\.\w+\)( \|\| has\(self\.\w+\))*$`)
 	implies    = regexp.MustCompile(`^!has\(self\.(\w+)\) \|\| has\(self\.(\w+)\)$`)
 	onlyWith   = regexp.MustCompile(`^!has\(self\.(\w+)\) \|\| !self\.\w+ \|\| has\(self\.(\w+)\) && self\.\w+ in \[([^]]+)\]$`)
+	notBoth    = regexp.MustCompile(`^!has\(self\.(\w+)\) \|\| !self\.\w+ \|\| !has\(self\.(\w+)\) \|\| !self\.\w+$`)
 	noPrefix   = regexp.MustCompile(`^!self\.startsWith\('(\w+)'\)$`)
 	noMatch    = regexp.MustCompile(`^!self\.matches\('([^']+)'\)$`)
 	durations  = regexp.MustCompile(`^duration\(self\) `) // JSON Schema has no words for these
 	keyPattern = regexp.MustCompile(`^self\.all\(key, key\.matches\('([^']+)'\)\)$`)
 	hasField   = regexp.MustCompile(`has\(self\.(\w+)\)`)
 )
+
+// and adds a condition to those of a schema.
+func and(schema, condition map[string]any) {
+	all, _ := schema["allOf"].([]any)
+	schema["allOf"] = append(all, condition)
+}
+
+// set is the condition that a field is true.
+func set(field string) map[string]any {
+	return map[string]any{"required": []string{field}, "properties": map[string]any{field: map[string]any{"const": true}}}
+}
 
 // fromCEL puts a schema's CEL rules into JSON Schema's words. One that it does not
 // know is an error, so that the two never say different things.
@@ -130,9 +142,13 @@ func fromCEL(schema map[string]any, path string) error {
 			}
 			schema["anyOf"] = alternatives
 		} else if m := onlyWith.FindStringSubmatch(rule); m != nil {
-			schema["if"] = map[string]any{"required": []string{m[1]}, "properties": map[string]any{m[1]: map[string]any{"const": true}}}
 			among := strings.Split(strings.ReplaceAll(m[3], "'", ""), ", ")
-			schema["then"] = map[string]any{"required": []string{m[2]}, "properties": map[string]any{m[2]: map[string]any{"enum": among}}}
+			and(schema, map[string]any{
+				"if":   set(m[1]),
+				"then": map[string]any{"required": []string{m[2]}, "properties": map[string]any{m[2]: map[string]any{"enum": among}}},
+			})
+		} else if m := notBoth.FindStringSubmatch(rule); m != nil {
+			and(schema, map[string]any{"not": map[string]any{"allOf": []any{set(m[1]), set(m[2])}}})
 		} else if m := noPrefix.FindStringSubmatch(rule); m != nil {
 			schema["not"] = map[string]any{"pattern": "^" + m[1]}
 		} else if m := noMatch.FindStringSubmatch(rule); m != nil {
