@@ -69,6 +69,9 @@ func gauge(name, help string, labels ...string) *prometheus.Desc {
 // reasons are why a look can fail.
 var reasons = []string{v1alpha1.ReasonInvalid, v1alpha1.ReasonGit, v1alpha1.ReasonRender, v1alpha1.ReasonCluster}
 
+// actions are what is done to objects to undo what was found.
+var actions = []string{"created", "restored", "deleted", "evicted", quarantined, "failed"}
+
 // newMeters returns those of a program of this version and commit.
 func newMeters(version, commit string) *meters {
 	m := &meters{
@@ -129,6 +132,11 @@ func (m *meters) count(key types.NamespacedName, o outcome, took time.Duration) 
 	failures := m.failures.MustCurryWith(of)
 	for _, reason := range reasons {
 		failures.WithLabelValues(reason) // there from the beginning, so that the first one is an increase
+	}
+	if mode := o.reverting.mode; mode != "" && mode != v1alpha1.ModeReport {
+		for _, action := range actions {
+			m.reverts.MustCurryWith(of).WithLabelValues(action)
+		}
 	}
 	if o.whole && o.failure != nil {
 		failures.WithLabelValues(o.reason).Inc()

@@ -279,7 +279,7 @@ spec:
 	begun := time.Now().Unix()
 	for i := range 10 {
 		w.admin.Kubectl(t, "-n", "monitored", "patch", "deployment", "app-00000", "--field-manager=kubectl-edit", "-p", `{"metadata":{"annotations":{"edit":"`+strconv.Itoa(i)+`"}}}`)
-		w.admin.Kubectl(t, "-n", "monitored", "patch", "configmap", "b", "--field-manager=kubectl-edit", "-p", `{"data":{"more`+strconv.Itoa(i)+`":"x"}}`)
+		w.admin.Kubectl(t, "-n", "monitored", "patch", "configmap", "b", "--field-manager=kubectl-edit", "-p", `{"data":{"fought":"`+strconv.Itoa(i)+`","more`+strconv.Itoa(i)+`":"x"}}`)
 		<-time.After(time.Second)
 		for name, target := range map[string]*world{"acts": w, "stands-by": standby, "refused": silent} {
 			all = append(all, scraped{begun + 15*int64(i), map[string]string{"namespace": system, "pod": name, "instance": target.metrics, "job": system + "/plumbline"}, target.scrape()})
