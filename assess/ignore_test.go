@@ -146,7 +146,7 @@ func TestIgnorePast(t *testing.T) {
 	declared := decode(t, `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: shop}, data: {k: "2"}}`)
 	past := decode(t, `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: shop}, data: {k: "1", m: gone}}`)
 	live := decode(t, `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: shop, managedFields: [{manager: ci-deploy, operation: Apply, time: "2026-01-02T00:00:00Z", fieldsV1: {"f:data": {"f:k": {}}}}]}, data: {k: "1"}}`)
-	commits := slices.Values([]lag.Commit{{Hash: "abc", Behind: 1, Objects: object.PackAll(past)}})
+	commits := slices.Values([]lag.Commit{{Hash: "abc", Behind: 1, Declares: lag.Declaring(object.PackAll(past))}})
 	got, err := assess.All(t.Context(), object.PackAll(declared), assess.NewDump(raw(live)), assess.Options{Ignore: rules, Past: commits})
 	if err != nil || len(got) != 1 || got[0].Verdict != finding.Pending || len(got[0].Failures) > 0 {
 		t.Errorf("got %+v, %v", got, err)

@@ -32,10 +32,9 @@ func (p *pass) lookBack(questions []question) {
 		return
 	}
 	for commit := range p.options.Past {
-		declared := p.declaredAt(commit, questions)
 		for _, q := range questions {
 			if q.open() {
-				q.look(commit, declared[keyOf(q.declared.ID)])
+				q.look(commit, p.declaredAt(commit, q.declared.ID))
 			}
 		}
 		if !slices.ContainsFunc(questions, question.open) {
@@ -59,20 +58,16 @@ func (q question) look(commit lag.Commit, declared []object.Packed) {
 	}
 }
 
-// declaredAt returns what a commit declares of the objects in question.
-func (p *pass) declaredAt(commit lag.Commit, questions []question) map[dumpKey][]object.Packed {
-	wanted := make(map[dumpKey][]object.Packed, len(questions))
+// declaredAt returns what a commit declares of an object.
+func (p *pass) declaredAt(commit lag.Commit, id object.ID) []object.Packed {
 	if commit.Err != nil {
-		return wanted
+		return nil
 	}
-	for _, q := range questions {
-		wanted[keyOf(q.declared.ID)] = nil
-	}
-	for _, d := range commit.Objects {
-		d, _ = p.placed(d)
-		if found, ok := wanted[keyOf(d.ID)]; ok {
-			wanted[keyOf(d.ID)] = append(found, d)
+	var declared []object.Packed
+	for _, d := range commit.Declares(lag.NameOf(id)) {
+		if d, _ = p.placed(d); keyOf(d.ID) == keyOf(id) {
+			declared = append(declared, d)
 		}
 	}
-	return wanted
+	return declared
 }

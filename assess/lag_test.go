@@ -39,7 +39,7 @@ func pastOf(t *testing.T, declared []string) (past iter.Seq[lag.Commit], asked *
 			if text == "" {
 				c.Err = errors.New("it is broken")
 			} else {
-				c.Objects = object.PackAll(decode(t, text))
+				c.Declares = lag.Declaring(object.PackAll(decode(t, text)))
 			}
 			if !yield(c) {
 				return

@@ -91,12 +91,14 @@ func (k *kept) render(ctx context.Context, pass *inspect.Pass) error {
 		return errors.Join(err, fmt.Errorf("%s declares nothing in %s: see spec.git.path", k.snapshot, pass.Path))
 	}
 	pass.Past = &history.History{
-		Snapshot: k.snapshot, Dir: pass.Path, Objects: rendering.Objects, Read: rendering.Read, Err: err, Render: packed, Commits: lag,
+		Snapshot: k.snapshot, Dir: pass.Path, Rendering: rendering, Err: err, Commits: lag,
 		Deepen: func(ctx context.Context, s *gitsource.Snapshot) (*gitsource.Snapshot, error) {
 			remote.Depth = lag + 1
 			return gitsource.Deepen(ctx, s, remote)
 		},
 	}
+	pass.Past.Follow(k.past)
+	k.past = pass.Past
 	return nil
 }
 

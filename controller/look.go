@@ -15,6 +15,7 @@ import (
 	"plumbline.dev/plumbline/audit"
 	"plumbline.dev/plumbline/cluster"
 	"plumbline.dev/plumbline/gitsource"
+	"plumbline.dev/plumbline/history"
 	"plumbline.dev/plumbline/inspect"
 	"plumbline.dev/plumbline/mirror"
 	"plumbline.dev/plumbline/render"
@@ -45,8 +46,9 @@ type kept struct {
 	snapshot  *gitsource.Snapshot
 	fetched   time.Time
 	rendering *render.Rendering
-	compared  string // the commit that was compared last
-	was       string // the one before that, until somebody has looked what became of it
+	past      *history.History // of the snapshot that was rendered last
+	compared  string           // the commit that was compared last
+	was       string           // the one before that, until somebody has looked what became of it
 	board     *board
 
 	// pass is the last whole one, of a Baseline's generation and a request for it; nil

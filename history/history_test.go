@@ -23,8 +23,8 @@ import (
 // of returns the history of a directory of a snapshot.
 func of(t testing.TB, s *gitsource.Snapshot, dir string, commits int) *history.History {
 	t.Helper()
-	result, err := render.Render(t.Context(), s.FS(), dir, render.Options{})
-	return &history.History{Snapshot: s, Dir: dir, Objects: object.PackAll(result.Objects), Read: result.Read, Err: err, Commits: commits}
+	rendering, err := render.Update(t.Context(), nil, s, dir, render.Options{Pack: true})
+	return &history.History{Snapshot: s, Dir: dir, Rendering: rendering, Err: err, Commits: commits}
 }
 
 func fetch(t testing.TB, opts gitsource.Options) *gitsource.Snapshot {
@@ -57,7 +57,7 @@ func words(commits []lag.Commit) []string {
 		if c.Err == nil {
 			word = ""
 		}
-		for _, o := range c.Objects {
+		for _, o := range declared(c) {
 			data, _ := o.Object().Content["data"].(map[string]any)
 			for k, v := range data {
 				word += fmt.Sprint(k, "=", v)
@@ -68,12 +68,20 @@ func words(commits []lag.Commit) []string {
 	return all
 }
 
-// renderings counts the different renderings among commits.
-func renderings(commits []lag.Commit) int {
+// declared are the settings that a commit declares.
+func declared(c lag.Commit) []object.Packed {
+	if c.Err != nil {
+		return nil
+	}
+	return c.Declares(lag.Name{Kind: "ConfigMap", Name: "settings"})
+}
+
+// different counts the different declarations among commits.
+func different(commits []lag.Commit) int {
 	seen := map[*object.Packed]bool{}
 	for _, c := range commits {
-		if len(c.Objects) > 0 {
-			seen[&c.Objects[0]] = true
+		if objects := declared(c); len(objects) > 0 {
+			seen[&objects[0]] = true
 		}
 	}
 	return len(seen)
@@ -126,11 +134,47 @@ func TestAll(t *testing.T) {
 	if d := cmp.Diff(want, again); d != "" || len(h.Warnings()) > 0 || *fetches != 1 {
 		t.Errorf("the second time: %d fetches, warnings %q (-want +got):\n%s", *fetches, h.Warnings(), d)
 	}
-	if n := renderings(got); n != 3 {
+	if n := different(got); n != 3 {
 		t.Errorf("rendered %d times, want 3", n)
 	}
 	if got[0].Hash != h.Snapshot.Commit || got[1].Hash == got[0].Hash || !got[1].Time.Before(got[0].Time) {
 		t.Errorf("the commits are %v", got)
+	}
+}
+
+// TestFollow wants the history of a later commit to be right, and what was rendered for an
+// earlier one not to be rendered again; nor, of a history that was rewritten, to count.
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	repo := repository(t)
+	opts := gitsource.Options{URL: repo.Dir}
+	first, _ := deepened(t, opts, "overlay", 50)
+	before := slices.Collect(first.All(t.Context()))
+	fork := repo.Commit(gitsourcetest.Commit{Files: map[string]string{"overlay/kustomization.yaml": "resources: [settings.yaml]\n", "overlay/settings.yaml": settings("six")}})
+	repo.Commit(gitsourcetest.Commit{Files: map[string]string{"overlay/settings.yaml": strings.Replace(settings("none"), "name: settings", "name: other", 1)}})
+	second, _ := deepened(t, opts, "overlay", 50)
+	second.Follow(first)
+	got := slices.Collect(second.All(t.Context()))
+	want := []string{"0 ", "1 level=six", "2 level=five", "3 level=three", "4 level=three", "5 level=one", "6 level=one"}
+	if d := cmp.Diff(want, words(got)); d != "" || len(second.Warnings()) > 0 {
+		t.Errorf("warnings %q (-want +got):\n%s", second.Warnings(), d)
+	}
+	for i, c := range before[1:] {
+		if was, is := declared(c), declared(got[i+3]); &was[0] != &is[0] {
+			t.Errorf("commit %d before the earlier one was rendered again", i+1)
+		}
+	}
+	if other := got[2].Declares(lag.Name{Kind: "ConfigMap", Name: "other"}); len(other) > 0 {
+		t.Errorf("an earlier commit declares %v", other[0].ID)
+	}
+
+	repo.SetRef("refs/heads/main", fork)
+	repo.Commit(gitsourcetest.Commit{Files: map[string]string{"overlay/settings.yaml": settings("instead")}})
+	third, _ := deepened(t, opts, "overlay", 50)
+	third.Follow(second)
+	want = []string{"0 level=instead", "1 level=six", "2 level=five", "3 level=three", "4 level=three", "5 level=one", "6 level=one"}
+	if d := cmp.Diff(want, words(slices.Collect(third.All(t.Context())))); d != "" {
+		t.Errorf("of a history that was rewritten (-want +got):\n%s", d)
 	}
 }
 
@@ -264,12 +308,13 @@ func BenchmarkAll(b *testing.B) {
 		repo.Commit(gitsourcetest.Commit{Files: files})
 	}
 	s := fetch(b, gitsource.Options{URL: repo.Dir, Depth: 51})
-	h := of(b, s, "app", 50)
+	newest := of(b, s, "app", 50).Rendering
 	b.ResetTimer()
 	for b.Loop() {
+		h := &history.History{Snapshot: s, Dir: "app", Rendering: newest, Commits: 50}
 		got := slices.Collect(h.All(b.Context()))
-		if len(got) != 51 || renderings(got) != 3 {
-			b.Fatalf("%d commits, rendered %d times", len(got), renderings(got))
+		if len(got) != 51 || different(got) != 3 {
+			b.Fatalf("%d commits, rendered %d times", len(got), different(got))
 		}
 	}
 }

@@ -55,7 +55,6 @@ type Pass struct {
 
 	compared int
 	found    results
-	ever     map[object.ID]bool // what earlier commits declare; nil until somebody asks
 }
 
 // results are what the stages of a pass have found.

@@ -11,6 +11,7 @@ import (
 	"plumbline.dev/plumbline/differ"
 	"plumbline.dev/plumbline/finding"
 	"plumbline.dev/plumbline/ignore"
+	"plumbline.dev/plumbline/lag"
 	"plumbline.dev/plumbline/object"
 	"plumbline.dev/plumbline/render"
 	"plumbline.dev/plumbline/report"
@@ -88,36 +89,23 @@ func (p *Pass) WasDeployed(missing assess.Assessment) bool {
 
 // WasDeclared tells whether one of the earlier commits declares an object, or may.
 func (p *Pass) WasDeclared(ctx context.Context, id object.ID) bool {
-	if p.ever == nil {
-		ever := map[object.ID]bool{}
-		if p.Past == nil {
-			return true
-		}
-		for commit := range p.Past.All(ctx) {
-			ever[object.ID{}] = ever[object.ID{}] || commit.Err != nil // which may declare anything
-			for _, o := range commit.Objects {
-				ever[withoutVersion(o.ID)] = true
-			}
-		}
-		if ctx.Err() != nil {
-			return true
-		}
-		p.ever = ever
+	if p.Past == nil {
+		return true
 	}
-	id = withoutVersion(id)
-	anywhere := id
-	anywhere.Namespace = "" // as of what is declared without one
-	return p.ever[object.ID{}] || p.ever[id] || p.ever[anywhere]
+	for commit := range p.Past.All(ctx) {
+		if commit.Err != nil { // it may declare anything
+			return true
+		}
+		if slices.ContainsFunc(commit.Declares(lag.NameOf(id)), func(o object.Packed) bool { return IsOne(o.ID, id) }) {
+			return true
+		}
+	}
+	return ctx.Err() != nil
 }
 
 // Declares tells whether git declares an object now.
 func (p *Pass) Declares(id object.ID) bool {
 	return slices.ContainsFunc(p.Objects, func(o object.Packed) bool { return IsOne(o.ID, id) })
-}
-
-func withoutVersion(id object.ID) object.ID {
-	id.Version = ""
-	return id
 }
 
 // IsOne tells whether a declared object, which may have no namespace of its own yet, is one

@@ -35,11 +35,32 @@ type Commit struct {
 	// Behind is the number of commits since, by first parents; 0 is the newest.
 	Behind int
 	// Time is when it was committed.
-	Time    time.Time
-	Objects []object.Packed
-	// Err says why Objects are not known. Nothing is then said to be as in this
-	// commit.
+	Time time.Time
+	// Declares returns what the commit declares of a name, in whatever namespace and version.
+	Declares func(Name) []object.Packed
+	// Err says why that is not known. Nothing is then said to be as in this commit.
 	Err error
+}
+
+// Name is what objects are called by their kind, in whatever namespace and version.
+type Name struct{ Group, Kind, Name string }
+
+// NameOf returns the name of an object.
+func NameOf(id object.ID) Name { return Name{id.Group, id.Kind, id.Name} }
+
+// ByName returns objects by their names.
+func ByName(objects []object.Packed) map[Name][]object.Packed {
+	all := make(map[Name][]object.Packed, len(objects))
+	for _, o := range objects {
+		all[NameOf(o.ID)] = append(all[NameOf(o.ID)], o)
+	}
+	return all
+}
+
+// Declaring returns Declares of a commit that declares these objects.
+func Declaring(objects []object.Packed) func(Name) []object.Packed {
+	all := ByName(objects)
+	return func(n Name) []object.Packed { return all[n] }
 }
 
 // Comparison is all that it takes to compare a live object with any commit's.

@@ -29,7 +29,8 @@ type Rendering struct {
 
 // Update renders the directory dir of t, unless last was made from the same
 // trees with the same options: then it returns last itself. last may be nil. An
-// error is never taken for unchanged: what failed is rendered again.
+// error is never taken for unchanged: what failed is rendered again, and so is a file
+// system without hashes, such as a directory on disk.
 func Update(ctx context.Context, last *Rendering, t Trees, dir string, o Options) (*Rendering, error) {
 	if last != nil && last.trees != nil && last.dir == dir && last.options == o {
 		now, err := hashes(t, last.Read)
@@ -51,12 +52,9 @@ func Update(ctx context.Context, last *Rendering, t Trees, dir string, o Options
 	return now.from(t), nil
 }
 
-// Remember returns, for Update, what Render made of the directory dir of t without an
-// error: its objects, and what it has read. Of a file system without hashes, such as a
-// directory on disk, nothing can be remembered: it is rendered every time.
-func Remember(objects []object.Packed, read []string, t Trees, dir string, o Options) *Rendering {
-	r := &Rendering{Objects: objects, Read: read, dir: dir, options: o}
-	return r.from(t)
+// Again renders the same directory of other trees, as Update does.
+func (r *Rendering) Again(ctx context.Context, t Trees) (*Rendering, error) {
+	return Update(ctx, r, t, r.dir, r.options)
 }
 
 // packing are the Packers of what follows a rendering.

@@ -105,15 +105,18 @@ func (o declaredOptions) load(ctx context.Context) (declared, error) {
 	if _, err := fs.Stat(d.snapshot.FS(), d.path); errors.Is(err, fs.ErrNotExist) {
 		return d, fmt.Errorf("%s has no directory %s", d.snapshot, git.Path)
 	}
-	result, err := render.Render(ctx, d.snapshot.FS(), d.path, render.Options{})
+	rendering, err := render.Update(ctx, nil, d.snapshot, d.path, render.Options{})
 	if ctx.Err() != nil {
 		return d, ctx.Err()
 	}
-	d.objects, d.err = result.Objects, err
+	d.objects, d.err = nil, err
+	for _, o := range rendering.Objects {
+		d.objects = append(d.objects, o.Object())
+	}
 	if len(d.objects) == 0 && (err == nil || errors.Is(err, render.ErrEmpty)) {
 		return d, fmt.Errorf("%s %w", d.place(), render.ErrEmpty)
 	}
-	d.past, d.remote = o.past(d, result, remote), remote
+	d.past, d.remote = o.past(d, rendering, remote), remote
 	return d, nil
 }
 
