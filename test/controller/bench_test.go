@@ -34,6 +34,7 @@ var (
 	others   = flag.Int("others", 0, "other objects in their namespace, in no commit")
 	edits    = flag.Int("edits", 100, "how often the benchmark tampers")
 	profiles = flag.String("profiles", "", "`folder` to write profiles into")
+	commits  = flag.Int("commits", 10, "how many commits change one file each")
 	quiet    = flag.Duration("quiet", 30*time.Second, "how long nothing changes but statuses")
 )
 
@@ -211,9 +212,8 @@ func (w *world) tamper(t testing.TB, c client) []time.Duration {
 // were compared for each.
 func (w *world) commit(t testing.TB, files map[string]string) ([]time.Duration, float64) {
 	t.Helper()
-	const commits = 10
 	acknowledged, before := map[string]time.Time{}, w.compared(t)
-	for i := range commits {
+	for i := range *commits {
 		name := fmt.Sprintf("app-%05d", i)
 		files[name+".yaml"] = strings.Replace(files[name+".yaml"], "value: production", "value: staging", 1)
 		w.repo.Commit(gitsourcetest.Commit{Files: files})
@@ -227,7 +227,7 @@ func (w *world) commit(t testing.TB, files map[string]string) ([]time.Duration, 
 	}
 	all, compared := w.latencies(acknowledged, "drift/pending"), w.compared(t)-before
 	slices.Sort(all)
-	return all, compared / commits
+	return all, compared / float64(*commits)
 }
 
 // compared is how many objects were so far.
