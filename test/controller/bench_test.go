@@ -200,7 +200,10 @@ func (w *world) tamper(t testing.TB, c client) []time.Duration {
 		<-time.After(100 * time.Millisecond)
 	}
 	var all []time.Duration
-	if !testenv.Poll(within, func() bool { all = w.latencies(acknowledged, "drift/added", "drift/modified"); return len(all) == len(acknowledged) }) {
+	if !testenv.Poll(within, func() bool {
+		all = w.latencies(acknowledged, "drift/added", "drift/modified")
+		return len(all) == len(acknowledged)
+	}) {
 		t.Fatalf("of %d edits %d were told", len(acknowledged), len(all))
 	}
 	slices.Sort(all)
