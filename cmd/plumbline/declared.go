@@ -109,10 +109,7 @@ func (o declaredOptions) load(ctx context.Context) (declared, error) {
 	if ctx.Err() != nil {
 		return d, ctx.Err()
 	}
-	d.objects, d.err = nil, err
-	for _, o := range rendering.Objects {
-		d.objects = append(d.objects, o.Object())
-	}
+	d.objects, d.err = opened(rendering.Objects), err
 	if len(d.objects) == 0 && (err == nil || errors.Is(err, render.ErrEmpty)) {
 		return d, fmt.Errorf("%s %w", d.place(), render.ErrEmpty)
 	}
@@ -241,6 +238,15 @@ func (d declared) entry() string {
 		return entry
 	}
 	return d.objects[0].Origin.File
+}
+
+// opened returns objects that are loose already.
+func opened(loose []object.Packed) []object.Object {
+	var all []object.Object
+	for _, o := range loose {
+		all = append(all, o.Object())
+	}
+	return all
 }
 
 // pass is the comparison of what is declared, by these rules.

@@ -87,15 +87,15 @@ func (o diffOptions) readBase(ctx context.Context, d declared) (before, error) {
 		return before{}, fmt.Errorf("--base: %w", err)
 	}
 	b := before{Base: base, declared: declared{snapshot: base.Snapshot, path: d.path}}
-	result, err := render.Render(ctx, b.snapshot.FS(), b.path, render.Options{})
+	rendering, err := render.Update(ctx, nil, b.snapshot, b.path, render.Options{})
 	if ctx.Err() != nil {
 		return b, ctx.Err()
 	}
 	if _, missing := fs.Stat(b.snapshot.FS(), b.path); errors.Is(missing, fs.ErrNotExist) || errors.Is(err, render.ErrEmpty) {
 		err = nil // the change is the first to declare anything here
 	}
-	b.objects, b.err = result.Objects, err
-	b.past = o.declared.past(b.declared, result, gitsource.Options{})
+	b.objects, b.err = opened(rendering.Objects), err
+	b.past = o.declared.past(b.declared, rendering, gitsource.Options{})
 	return b, nil
 }
 
