@@ -19,7 +19,7 @@ CONTROLPLANE_SOURCES := $(shell find test/controlplane -type f ! -name '*_test.g
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build test lint demo bench bench-rules bench-controller oracle fuzz generate image verify clean controlplane deployers tools
+.PHONY: help build test lint demo bench bench-rules bench-controller oracle chaos fuzz generate image verify clean controlplane deployers tools
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1:\2/p' Makefile | awk -F: '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -50,6 +50,9 @@ bench-controller: build controlplane ## measure the controller over GOVERNED obj
 
 oracle: controlplane ## hold N random objects against the API server (N=10000 SEED=1)
 	@go test ./test/oracle -count=1 -timeout 60m -v -args -n $(or $(N),1000) -seed $(or $(SEED),0)
+
+chaos: controlplane ## break what two controllers need while others write (ROUNDS=20 EDITS=200 SEED=1)
+	@go test ./test/controller -run 'TestChaos' -count=1 -timeout 3h -v -args -rounds $(or $(ROUNDS),20) -chaos $(or $(EDITS),200) -seed $(or $(SEED),0)
 
 fuzz: ## fuzz each target for FUZZTIME (30s), one after another
 	@set -e; grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9]+' . | sed 's|/[^/]*:func | |' | sort | while read -r package target; do \
