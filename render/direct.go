@@ -29,10 +29,10 @@ func renderKustomization(src *source, dir string) (rendered, error) {
 	}
 	if t.direct() {
 		objects, errs := unique(t.concatenate(t.root), true)
-		return rendered{objects: src.packAll(objects), direct: true}, joined(append(t.errs, errs...))
+		return rendered{objects: src.keep.packAll(objects), direct: true}, joined(append(t.errs, errs...))
 	}
 	objects, err := t.build()
-	return rendered{objects: src.packAll(objects)}, joined(append(t.errs, err))
+	return rendered{objects: src.keep.packAll(objects)}, joined(append(t.errs, err))
 }
 
 // direct says whether the tree only lists resources, in files of which Decode
@@ -190,9 +190,9 @@ func (p *plain) file(name string) {
 		p.full = errors.Is(err, errTooMuch) || p.src.expired() != nil
 		return
 	}
-	f := decodePlain(name, data)
-	p.objects = append(p.objects, p.src.packAll(f.objects)...)
-	if f.err != nil {
-		p.errs = append(p.errs, f.err)
+	objects, err := p.src.keep.decode(name, data, decodePlain)
+	p.objects = append(p.objects, objects...)
+	if err != nil {
+		p.errs = append(p.errs, err)
 	}
 }

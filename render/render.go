@@ -83,7 +83,7 @@ type Result struct {
 // line where these are known. A caller that judges absence must therefore look
 // at the error first.
 func Render(ctx context.Context, fsys fs.FS, dir string, o Options) (Result, error) {
-	r, err := render(ctx, fsys, dir, o, object.Loose)
+	r, err := render(ctx, fsys, dir, o, keeping{pack: object.Loose})
 	result := Result{Read: r.read, Direct: r.direct, Objects: make([]object.Object, len(r.objects))}
 	for i, p := range r.objects {
 		result.Objects[i] = p.Object()
@@ -98,7 +98,7 @@ type rendered struct {
 	direct  bool
 }
 
-func render(ctx context.Context, fsys fs.FS, dir string, o Options, pack func(object.Object) object.Packed) (rendered, error) {
+func render(ctx context.Context, fsys fs.FS, dir string, o Options, keep keeping) (rendered, error) {
 	if err := o.Validate(); err != nil {
 		return rendered{}, err
 	}
@@ -110,7 +110,7 @@ func render(ctx context.Context, fsys fs.FS, dir string, o Options, pack func(ob
 		return rendered{}, err
 	}
 	src := newSource(ctx, fsys, o)
-	src.pack = pack
+	src.keep = keep
 	var result rendered
 	err = recovered(func() error {
 		var err error

@@ -23,7 +23,7 @@ type source struct {
 	ctx     context.Context //nolint:containedctx // kustomize's file system interface takes none
 	fsys    fs.FS
 	options Options
-	pack    func(object.Object) object.Packed // as soon as an object is made
+	keep    keeping
 
 	mu    sync.Mutex // kustomize may still read after a timeout
 	files map[string]content
@@ -36,17 +36,8 @@ type content struct {
 	err  error
 }
 
-// packAll packs what a file or a kustomization declares.
-func (s *source) packAll(objects []object.Object) []object.Packed {
-	all := make([]object.Packed, len(objects))
-	for i, o := range objects {
-		all[i] = s.pack(o)
-	}
-	return all
-}
-
 func newSource(ctx context.Context, fsys fs.FS, o Options) *source {
-	return &source{ctx: ctx, fsys: fsys, options: o, files: map[string]content{}, dirs: map[string]bool{}}
+	return &source{ctx: ctx, fsys: fsys, options: o, keep: keeping{pack: object.Loose}, files: map[string]content{}, dirs: map[string]bool{}}
 }
 
 // readFile returns a file's content, which nobody may edit.

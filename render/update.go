@@ -21,7 +21,8 @@ type Rendering struct {
 	// Objects are packed where Options.Pack asks for that.
 	Objects []object.Packed
 	Read    []string
-	packers *object.Packers // of the first rendering: so it shows what has not changed
+	packers *object.Packers    // of the first rendering: so it shows what has not changed
+	files   map[string]decoded // where objects are packed
 	dir     string
 	options Options
 	trees   map[string]string // hashes by directory; nil where they are not known
@@ -39,12 +40,15 @@ func Update(ctx context.Context, last *Rendering, t Trees, dir string, o Options
 		}
 	}
 	now := &Rendering{dir: dir, options: o}
-	pack := object.Loose
+	keep := keeping{pack: object.Loose}
 	if o.Pack {
-		now.packers = last.packing()
-		pack = now.packers.Pack
+		now.packers, now.files = last.packing(), map[string]decoded{}
+		keep = keeping{pack: now.packers.Pack, now: now.files}
+		if last != nil {
+			keep.before = last.files
+		}
 	}
-	result, err := render(ctx, t.FS(), dir, o, pack)
+	result, err := render(ctx, t.FS(), dir, o, keep)
 	now.Objects, now.Read = result.objects, result.read
 	if err != nil {
 		return now, err

@@ -2,10 +2,12 @@ package render_test
 
 import (
 	"maps"
+	"strings"
 	"testing"
 
 	"plumbline.dev/plumbline/gitsource"
 	"plumbline.dev/plumbline/gitsource/gitsourcetest"
+	"plumbline.dev/plumbline/object"
 	"plumbline.dev/plumbline/render"
 )
 
@@ -70,5 +72,50 @@ func TestUpdateRendersOnlyWhatChanged(t *testing.T) {
 		if got := update("linked"); got && !s.same {
 			t.Errorf("%s: what the link leads to was not rendered again", s.name)
 		}
+	}
+}
+
+// TestUpdateKeepsFiles wants a file that has not changed not to be decoded again, and each
+// one that was changed, moved or removed to count as it is.
+func TestUpdateKeepsFiles(t *testing.T) {
+	t.Parallel()
+	repo := gitsourcetest.NewRepo(t)
+	named := func(name, level string) string {
+		return strings.NewReplacer("name: settings", "name: "+name, "info", level).Replace(settings)
+	}
+	update := func(last *render.Rendering, files map[string]string) (*render.Rendering, map[string]object.Packed) {
+		t.Helper()
+		repo.Commit(gitsourcetest.Commit{Files: files})
+		s, err := gitsource.Fetch(t.Context(), gitsource.Options{URL: repo.Dir}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := render.Update(t.Context(), last, s, ".", render.Options{Pack: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := map[string]object.Packed{}
+		for _, o := range r.Objects {
+			all[o.ID.Name] = o
+		}
+		return r, all
+	}
+	first, was := update(nil, map[string]string{"a.yaml": named("a", "info"), "b.yaml": named("b", "info"), "c.yaml": named("c", "info"), "d.yaml": named("d", "info")})
+	second, is := update(first, map[string]string{"a.yaml": named("a", "info"), "b.yaml": named("b", "warn"), "deep/c.yaml": named("c", "info")})
+	third, _ := update(second, map[string]string{"a.yaml": named("a", "info"), "b.yaml": named("b", "info")})
+	if len(is) != 3 || len(third.Objects) != 2 {
+		t.Errorf("%d objects, then %d, then %d", len(was), len(is), len(third.Objects))
+	}
+	if a, before := is["a"].Text(), was["a"].Text(); len(a) == 0 || &a[0] != &before[0] {
+		t.Error("a file that has not changed was decoded again")
+	}
+	if data, _ := is["b"].Object().Content["data"].(map[string]any); data["level"] != "warn" {
+		t.Errorf("a file that was changed says %v", data)
+	}
+	if data, _ := third.Objects[1].Object().Content["data"].(map[string]any); data["level"] != "info" {
+		t.Errorf("a file that was changed back says %v", data)
+	}
+	if at := is["c"].Origin.File; at != "deep/c.yaml" {
+		t.Errorf("a file that was moved is at %s", at)
 	}
 }
