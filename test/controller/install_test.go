@@ -212,11 +212,16 @@ func rights(t testing.TB, w *world, dir string) map[string]right {
 // withoutRights are the components that need none of their own.
 var withoutRights = []string{"ha", "monitoring", "webhook"}
 
-// byDesign are the rights that need not be used, each with the reason.
-var byDesign = map[string]string{
-	`ClusterRole plumbline-reader {"APIGroups":["*"],"Resources":["*"],"ResourceNames":null,"Verbs":["list"]}`:                                      "a watch brings all there is along, but for API servers before Kubernetes 1.34, which are asked for a list",
-	`ClusterRole plumbline-quarantiner {"APIGroups":["networking.k8s.io"],"Resources":["networkpolicies"],"ResourceNames":null,"Verbs":["create"]}`: "an apply that creates needs it beside patch, and the audit log tells of the patch alone",
-}
+// byDesign are the rights of the base that need not be used, each with the reason, and
+// beside those of components.
+var (
+	byDesign = map[string]string{
+		`ClusterRole plumbline-reader {"APIGroups":["*"],"Resources":["*"],"ResourceNames":null,"Verbs":["list"]}`: "a watch brings all there is along, but for API servers before Kubernetes 1.34, which are asked for a list",
+	}
+	beside = map[string]string{
+		`ClusterRole plumbline-quarantiner {"APIGroups":["networking.k8s.io"],"Resources":["networkpolicies"],"ResourceNames":null,"Verbs":["create"]}`: "an apply that creates needs it beside patch, and the audit log tells of the patch alone",
+	}
+)
 
 // TestRights wants the controller to get by with the rights that it is installed with, and
 // to need each of them. The audit log is that of all tests before; those rights that only
@@ -308,7 +313,7 @@ func (w *world) usesItsOwn(components ...string) {
 	if len(own) == 0 {
 		w.Errorf("%v add no rights", components)
 	}
-	maps.DeleteFunc(own, func(name string, _ right) bool { return byDesign[name] != "" })
+	maps.DeleteFunc(own, func(name string, _ right) bool { return beside[name] != "" })
 	w.usesAll(own, func() []use {
 		return slices.DeleteFunc(uses(w, w.since), func(u use) bool {
 			for _, r := range base {
