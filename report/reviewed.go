@@ -104,8 +104,10 @@ func since(r *Review) string {
 	return short(r.Base) + " (" + printable(r.Revision) + ")"
 }
 
-// told is the report without the findings that a review tells as what deploying does.
+// told is the report as people read it: without the list of all that was compared, and
+// without the findings that a review tells as what deploying does.
 func (r Report) told() Report {
+	r.Compared = nil
 	if r.Review != nil {
 		r.Findings = slices.DeleteFunc(slices.Clone(r.Findings), func(f finding.Finding) bool { return f.Rule.IsSetRight() })
 	}

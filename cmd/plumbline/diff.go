@@ -143,7 +143,7 @@ func diff(ctx context.Context, s streams, o diffOptions) (int, error) {
 		r.Suggested = suggested(r, failOn)
 	}
 	progress.clear()
-	if err := write(s.out, r); err != nil {
+	if err := write(r); err != nil {
 		return 0, fmt.Errorf("writing the report: %w", err)
 	}
 	return r.ExitCode(failOn), nil
@@ -177,7 +177,7 @@ func (o *diffOptions) compile(ctx context.Context, progress *progress) (declared
 	options.Compare.Rewritten = rules != nil
 	pass := d.pass(options, rules)
 	pass.Say, pass.ShowIgnored = progress.say, slices.Contains(o.show, "ignored")
-	pass.ListAll = o.output.format == "junit" // whose readers want to see what passes
+	pass.ListAll = o.output.lists()
 	return d, pass, nil
 }
 

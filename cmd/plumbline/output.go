@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -21,24 +22,67 @@ var formats = []string{"text", "json", "yaml", "markdown", "sarif", "junit", "ht
 // outputOptions say how a comparison is written.
 type outputOptions struct {
 	format string
-	limit  int // characters of Markdown
+	also   []string // FORMAT=FILE
+	limit  int      // characters of Markdown
 }
 
 func (o *outputOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVarP(&o.format, "output", "o", "text", "output `format`: "+oneOf(formats))
+	f.StringArrayVar(&o.also, "write", nil, "also write the same report to a file, as `format=file`; may be repeated")
 	f.IntVar(&o.limit, "markdown-limit", report.GitHubComment, "largest `size` of markdown in characters: what a comment on GitHub holds (on GitLab: 1000000)")
 }
 
-// writer returns the function that writes a comparison, in which findings at or above
-// failOn are failures.
-func (o outputOptions) writer(failOn finding.Severity, s streams) (func(io.Writer, report.Report) error, error) {
-	switch {
-	case !slices.Contains(formats, o.format):
-		return nil, fmt.Errorf("--output: %q is not a format: use %s", o.format, oneOf(formats))
-	case o.limit < report.LeastMarkdown:
+// writer returns the function that writes a comparison wherever it is wanted, in which
+// findings at or above failOn are failures. The files are first: where one of them cannot
+// be written, standard output does not say that all is well.
+func (o outputOptions) writer(failOn finding.Severity, s streams) (func(report.Report) error, error) {
+	if o.limit < report.LeastMarkdown {
 		return nil, fmt.Errorf("--markdown-limit: %d characters are too few for a comment: use %d or more", o.limit, report.LeastMarkdown)
 	}
-	switch o.format {
+	var all []func(report.Report) error
+	for _, also := range o.also {
+		format, file, _ := strings.Cut(also, "=")
+		write, err := o.formatter(format, failOn, streams{})
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("--write: %w", err)
+		case file == "":
+			return nil, fmt.Errorf("--write: %q names no file: use %s=FILE", also, format)
+		}
+		all = append(all, func(r report.Report) error { return writeReport(file, r, write) })
+	}
+	write, err := o.formatter(o.format, failOn, s)
+	if err != nil {
+		return nil, fmt.Errorf("--output: %w", err)
+	}
+	all = append(all, func(r report.Report) error { return write(s.out, r) })
+	return func(r report.Report) error {
+		for _, write := range all {
+			if err := write(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil
+}
+
+// writeReport writes a report to a file, and leaves none that ends in the middle.
+func writeReport(file string, r report.Report, write func(io.Writer, report.Report) error) error {
+	var b bytes.Buffer
+	if err := write(&b, r); err != nil {
+		return err
+	}
+	return os.WriteFile(file, b.Bytes(), 0o644)
+}
+
+// lists says whether a format is among those that name what is in sync as well.
+func (o outputOptions) lists() bool {
+	return o.format == "junit" || slices.ContainsFunc(o.also, func(also string) bool { return strings.HasPrefix(also, "junit=") })
+}
+
+// formatter returns the function that writes a comparison in one format.
+func (o outputOptions) formatter(format string, failOn finding.Severity, s streams) (func(io.Writer, report.Report) error, error) {
+	switch format {
 	case "markdown":
 		return func(w io.Writer, r report.Report) error { return report.Markdown(w, r, o.limit) }, nil
 	case "html":
@@ -48,8 +92,10 @@ func (o outputOptions) writer(failOn finding.Severity, s streams) (func(io.Write
 		return func(w io.Writer, r report.Report) error { return report.SARIF(w, r, v) }, nil
 	case "junit":
 		return func(w io.Writer, r report.Report) error { return report.JUnit(w, r, failOn) }, nil
+	case "text", "json", "yaml":
+		return writerFor(format, s)
 	default:
-		return writerFor(o.format, s)
+		return nil, fmt.Errorf("%q is not a format: use %s", format, oneOf(formats))
 	}
 }
 

@@ -35,6 +35,8 @@ func TestUsage(t *testing.T) {
 		{"flag without value", []string{dir, "--ref"}, []string{"--ref", `"plumbline diff --help"`}},
 		{"bad fail-on", []string{dir, "--fail-on", "error"}, []string{"--fail-on", `"error"`, "info, warning or critical"}},
 		{"bad output", []string{dir, "-o", "xml"}, []string{"--output", `"xml"`, "text, json, yaml", "sarif"}},
+		{"bad format of a file", []string{dir, "--write", "xml=x"}, []string{"--write", `"xml"`, "text, json, yaml", "sarif"}},
+		{"file without a name", []string{dir, "--write", "sarif"}, []string{"--write", "sarif=FILE"}},
 		{"too small a comment", []string{dir, "-o", "markdown", "--markdown-limit", "100"}, []string{"--markdown-limit", "4096"}},
 		{"bad show", []string{dir, "--show", "everything"}, []string{"--show", `"everything"`, "controllers", "ignored"}},
 		{"bad lag", []string{dir, "--lag", "-1"}, []string{"--lag", "-1", "0 or more"}},
