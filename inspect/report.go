@@ -177,8 +177,9 @@ func (p *Pass) report(found results) report.Report {
 		Warnings:   p.ended(),
 		Unrecorded: p.Assess.Compare.Unrecorded,
 	}
+	files := render.NewPositions(p.Snapshot.FS())
 	for _, a := range found.assessments {
-		p.add(&r, a)
+		p.add(&r, files, a)
 	}
 	r.Warnings = append(r.Warnings, failures(found.assessments)...)
 	r.IgnoredCount += found.exempt
@@ -187,7 +188,7 @@ func (p *Pass) report(found results) report.Report {
 }
 
 // add adds the word about one declared object.
-func (p *Pass) add(r *report.Report, a assess.Assessment) {
+func (p *Pass) add(r *report.Report, files *render.Positions, a assess.Assessment) {
 	r.Verdicts[a.Verdict]++
 	if p.ListAll {
 		r.Compared = append(r.Compared, report.Compared{Object: a.Declared.ID, Origin: a.Declared.Origin})
@@ -199,13 +200,13 @@ func (p *Pass) add(r *report.Report, a assess.Assessment) {
 		r.Unconfirmed = append(r.Unconfirmed, report.Unconfirmed{Object: a.Declared.ID, Origin: a.Declared.Origin, Paths: a.Unconfirmed})
 	}
 	for _, f := range a.Findings {
-		p.locate(a.Declared, f)
+		p.locate(files, a.Declared, f)
 		r.Findings = append(r.Findings, f)
 	}
 	for _, f := range a.Ignored {
 		r.IgnoredCount += max(1, len(f.Changes))
 		if p.ShowIgnored {
-			p.locate(a.Declared, f.Finding)
+			p.locate(files, a.Declared, f.Finding)
 			r.Ignored = append(r.Ignored, f)
 		}
 	}
@@ -225,11 +226,11 @@ func (p *Pass) addOutcome(r *report.Report, o audit.Outcome) {
 	}
 }
 
-// locate fills in where the declared values of a finding's changes stand.
-func (p *Pass) locate(o object.Packed, f finding.Finding) {
+// locate fills in where the declared values of a finding's changes stand, once.
+func (p *Pass) locate(files *render.Positions, o object.Packed, f finding.Finding) {
 	for i, c := range f.Changes {
-		if c.Declared != nil {
-			f.Changes[i].Origin = render.Position(p.Snapshot.FS(), o.Object(), c.Path)
+		if c.Declared != nil && c.Origin == (object.Position{}) {
+			f.Changes[i].Origin = files.Of(o.Object(), c.Path)
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 // inKustomization looks for the field in the entry of a kustomization at a
 // position: an inline patch, a generator, or a field that transforms.
 func (l locator) inKustomization(p object.Position) (object.Position, bool) {
-	roots := l.roots(p.File)
+	roots := l.files.file(p.File).roots
 	if len(roots) == 0 {
 		return p, false
 	}
@@ -98,8 +98,7 @@ func (l locator) inGenerator(kustomization string, entry *yaml.Node) (object.Pos
 	}
 	for _, item := range append(sequence(entry, "envs"), sequence(entry, "env")...) {
 		file := fileOf(kustomization, item.Value)
-		data, _ := l.src.readFile(file)
-		for i, line := range strings.Split(string(data), "\n") {
+		for i, line := range strings.Split(string(l.files.read(file)), "\n") {
 			if name, _, _ := strings.Cut(strings.TrimSpace(line), "="); name == key {
 				return object.Position{File: file, Line: i + 1}, true
 			}

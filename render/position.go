@@ -23,29 +23,85 @@ import (
 // list, or a map[string]any with the merge keys of an associative list's
 // element: {"name": "app"}.
 //
-// It reads and parses the files each time: it is for findings, not for passes
-// over everything.
+// It reads and parses the files each time: Positions is for many fields.
 func Position(fsys fs.FS, o object.Object, field []any) object.Position {
+	return NewPositions(fsys).Of(o, field)
+}
+
+// Positions is Position of many fields, and reads no file twice. It is for one goroutine.
+type Positions struct {
+	fsys  fs.FS
+	files map[string]parsed
+	bytes int // of their texts
+}
+
+// maxParsed bounds the texts of the files that Positions keeps, in bytes: parsed, they take
+// many times that.
+const maxParsed = 8 << 20
+
+// parsed is a file, with its documents and the items of its Lists by the lines at which
+// they begin.
+type parsed struct {
+	roots []*yaml.Node
+	at    map[int]*yaml.Node
+}
+
+// NewPositions returns Positions in the files of fsys.
+func NewPositions(fsys fs.FS) *Positions { return &Positions{fsys: fsys, files: map[string]parsed{}} }
+
+// Of is Position.
+func (p *Positions) Of(o object.Object, field []any) object.Position {
 	if o.Origin.File == "" || len(field) == 0 {
 		return o.Origin.Position
 	}
-	l := locator{
-		// Bounded by what a source may read, and nothing in it waits.
-		src:    newSource(context.Background(), fsys, Options{}.withDefaults()),
-		object: o,
-		path:   field,
-	}
 	found := o.Origin.Position
-	err := recovered(func() error { found = l.locate(); return nil })
-	if err != nil {
+	l := locator{files: p, object: o, path: field}
+	if err := recovered(func() error { found = l.locate(); return nil }); err != nil {
 		return o.Origin.Position
 	}
 	return found
 }
 
+// file returns a file, with nothing in it where it cannot be read.
+func (p *Positions) file(name string) parsed {
+	if f, ok := p.files[name]; ok {
+		return f
+	}
+	data := p.read(name)
+	f := parsed{at: map[int]*yaml.Node{}}
+	f.roots, _ = documents(name, data)
+	for _, root := range f.roots {
+		f.begin(root)
+		if _, items := field(root, "items"); items != nil && items.Kind == yaml.SequenceNode {
+			for _, item := range items.Content {
+				f.begin(item)
+			}
+		}
+	}
+	if p.bytes += len(data); p.bytes > maxParsed {
+		p.files, p.bytes = map[string]parsed{}, len(data)
+	}
+	p.files[name] = f
+	return f
+}
+
+// read returns a file's text, which is empty where it cannot be read.
+func (p *Positions) read(name string) []byte {
+	// Bounded by what a source may read, and nothing in it waits.
+	data, _ := newSource(context.Background(), p.fsys, Options{}.withDefaults()).readFile(name)
+	return data
+}
+
+// begin notes where a node begins, unless another one does.
+func (f parsed) begin(n *yaml.Node) {
+	if f.at[n.Line] == nil {
+		f.at[n.Line] = n
+	}
+}
+
 // locator looks for one field of one object.
 type locator struct {
-	src    *source
+	files  *Positions
 	object object.Object
 	path   []any
 }
@@ -80,34 +136,9 @@ func (l locator) in(p object.Position) (object.Position, bool) {
 	return object.Position{File: p.File, Line: line}, ok
 }
 
-func (l locator) roots(file string) []*yaml.Node {
-	data, err := l.src.readFile(file)
-	if err != nil {
-		return nil
-	}
-	roots, _ := documents(file, data)
-	return roots
-}
-
 // document returns the node that begins at a position: a document, or an item
 // of a List.
-func (l locator) document(p object.Position) *yaml.Node {
-	for _, root := range l.roots(p.File) {
-		if root.Line == p.Line {
-			return root
-		}
-		_, items := field(root, "items")
-		if items == nil || items.Kind != yaml.SequenceNode {
-			continue
-		}
-		for _, item := range items.Content {
-			if item.Line == p.Line {
-				return item
-			}
-		}
-	}
-	return nil
-}
+func (l locator) document(p object.Position) *yaml.Node { return l.files.file(p.File).at[p.Line] }
 
 // inPatch looks for the field in a patch, of either kind.
 func (l locator) inPatch(patch *yaml.Node) (int, bool) {

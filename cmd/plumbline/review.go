@@ -118,6 +118,7 @@ func locate(d declared, reviewed []report.Reviewed) {
 	for _, o := range d.objects {
 		at[o.Origin.Position] = o
 	}
+	files := render.NewPositions(d.snapshot.FS())
 	for _, r := range reviewed {
 		o, ok := at[r.Origin.Position]
 		if !ok || r.Action == report.Deleted {
@@ -125,7 +126,7 @@ func locate(d declared, reviewed []report.Reviewed) {
 		}
 		for i, c := range r.Changes {
 			if c.Live != nil {
-				r.Changes[i].Origin = render.Position(d.snapshot.FS(), o, c.Path)
+				r.Changes[i].Origin = files.Of(o, c.Path)
 			}
 		}
 	}
